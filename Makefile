@@ -1,0 +1,62 @@
+# Everything a person types here. Each target brings and starts what it needs, from a fresh clone.
+# Local databases live in .local: `dev` is yours, `test` belongs to make test and is thrown together as needed.
+
+PYTHON := .venv/bin/python
+STACK := $(PYTHON) supabase/local/stack.py
+CHECKS := $(PYTHON) supabase/local/checks.py
+export DO_NOT_TRACK := 1
+export SUPABASE_NO_UPDATE_NOTIFIER := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help venv up down reset status psql env migrate demo test pgtap pytest lint
+
+help: ## what you can do here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: .venv/ready ## the Python environment in .venv
+
+.venv/ready: pyproject.toml constraints.txt
+	@python3 -c 'import sys; sys.exit("Python 3.11 or newer is needed.") if sys.version_info < (3, 11) else None'
+	@test -x .venv/bin/python || python3 -m venv .venv
+	@echo "Installing Python packages into .venv ..." >&2
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+up: venv ## start the local Supabase and apply the migrations
+	@$(STACK) up
+
+down: venv ## stop it; the data stays
+	@$(STACK) down
+
+reset: venv ## throw its data away and start anew
+	@$(STACK) reset
+
+status: venv ## what runs where
+	@$(STACK) status
+
+psql: venv ## a prompt in its database
+	@$(STACK) psql
+
+env: venv ## its addresses and keys, for eval "$$(make -s env)"
+	@$(STACK) env
+
+migrate: venv ## apply missing migrations: to DATABASE_URL if set, else locally
+	@$(STACK) migrate
+
+demo: venv ## twenty books get their covers (LIVE=1 asks the real providers, JSON=path writes the result)
+	@$(STACK) guard
+	@$(PYTHON) supabase/local/demo.py $(if $(LIVE),--live) $(if $(JSON),--json "$(JSON)")
+
+test: venv ## lint, pgTAP and pytest, in databases of their own; all of them, even if one fails
+	@$(STACK) guard
+	@status=0; for part in lint pgtap pytest; do $(MAKE) --no-print-directory $$part || status=1; done; exit $$status
+
+pgtap: venv ## the tests in supabase/tests
+	@$(CHECKS) pgtap
+
+pytest: venv ## the tests in tests (ARGS='-k name' picks some)
+	@$(STACK) guard
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: venv ## sqlfluff, ruff, mypy, plpgsql_check, supabase db lint, db advisors
+	@$(CHECKS) lint

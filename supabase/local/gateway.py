@@ -1,0 +1,102 @@
+"""The gateway of a hosted project, small: asks for the `apikey` header and passes /rest/v1 on to PostgREST.
+
+rest.py starts it as a process of its own: `python gateway.py gateway.json`, which holds the port, the two
+keys and PostgREST's unix socket.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+# These belong to one connection, so they are not passed on (RFC 9110 §7.6.1); lengths are set anew.
+HOP_BY_HOP = {
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "host",
+    "content-length",
+}
+
+
+def gateway(upstream: httpx.AsyncClient, keys: set[str]) -> Starlette:
+    """The application. `upstream` talks to PostgREST, `keys` are the API keys it lets in."""
+
+    async def rest(request: Request) -> Response:
+        headers = [(name, value) for name, value in request.headers.items() if name not in HOP_BY_HOP]
+        if request.method != "OPTIONS":  # browsers send preflights without keys
+            key = request.headers.get("apikey") or request.query_params.get("apikey")
+            if key is None:
+                return JSONResponse(
+                    {
+                        "message": "No API key found in request",
+                        "hint": "No `apikey` request header or url param was found.",
+                    },
+                    status_code=401,
+                )
+            if key not in keys:
+                return JSONResponse(
+                    {
+                        "message": "Invalid API key",
+                        "hint": "Double check your Supabase `anon` or `service_role` API key.",
+                    },
+                    status_code=401,
+                )
+            if "authorization" not in request.headers:
+                headers.append(("authorization", f"Bearer {key}"))
+        query = "&".join(part for part in request.url.query.split("&") if not part.startswith("apikey="))
+        path = "/" + request.path_params["path"] + (f"?{query}" if query else "")
+        try:
+            reply = await upstream.request(
+                request.method, path, headers=headers, content=await request.body()
+            )
+        except httpx.TransportError as error:
+            return JSONResponse({"message": f"PostgREST does not answer: {error!r}"}, status_code=503)
+        answer = Response(reply.content, reply.status_code)
+        answer.raw_headers = [
+            (name.lower(), value)
+            for name, value in reply.headers.raw
+            if name.lower().decode() not in HOP_BY_HOP
+        ]
+        if request.method != "HEAD" and reply.status_code not in (204, 304):
+            answer.raw_headers.append((b"content-length", str(len(reply.content)).encode()))
+        return answer
+
+    async def elsewhere(request: Request) -> Response:
+        return JSONResponse({"message": f"{request.url.path}: only /rest/v1 exists here"}, status_code=404)
+
+    return Starlette(
+        routes=[
+            Route("/rest/v1/{path:path}", rest, methods=METHODS),
+            Route("/{path:path}", elsewhere, methods=METHODS),
+        ]
+    )
+
+
+def main() -> None:
+    """Serves until told to stop."""
+    config = json.loads(Path(sys.argv[1]).read_text())
+    upstream = httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(
+            uds=config["postgrest_socket"], limits=httpx.Limits(max_connections=None)
+        ),
+        base_url="http://postgrest",
+        timeout=60,
+        trust_env=False,
+    )
+    app = gateway(upstream, set(config["keys"]))
+    uvicorn.run(app, host="127.0.0.1", port=config["port"], log_level="warning", access_log=False)
+
+
+if __name__ == "__main__":
+    main()

