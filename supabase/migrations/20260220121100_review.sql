@@ -1,0 +1,197 @@
+-- What a person decides: approve what was proposed, dismiss it for good, lock a field. Both lanes leave rows here as needs_review with
+-- their proposals in match_details; a row leaves as completed or skipped. Emptiness is checked again at the moment of writing.
+
+create function enrichment.acting_reader()
+returns uuid
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return case when auth.role() = 'authenticated' then enrichment.current_reader() end;
+end
+$$;
+comment on function enrichment.acting_reader() is 'The signed-in reader; null for the service role and the database''s owner, who may act on every row.';
+revoke all on function enrichment.acting_reader() from public, anon, authenticated, service_role;
+
+create function enrichment.refuse_foreign_work(work_id uuid)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+    reader uuid := enrichment.acting_reader();
+begin
+    if reader is not null and not exists (
+        select 1 from public.library_items as i where i.user_id = reader and i.work_id = refuse_foreign_work.work_id
+    ) then
+        perform enrichment.refuse('PT403', format('work %s is not in your library', refuse_foreign_work.work_id), 'add it to the library first');
+    end if;
+end
+$$;
+comment on function enrichment.refuse_foreign_work(uuid) is 'PT403 where a reader acts on a work that is not in the own library.';
+revoke all on function enrichment.refuse_foreign_work(uuid) from public, anon, authenticated, service_role;
+
+create function enrichment.lock_review(queue_id uuid)
+returns public.enrichment_queue
+language plpgsql set search_path = ''
+as $$
+declare
+    row_in_review public.enrichment_queue;
+begin
+    select * into row_in_review from public.enrichment_queue as q where q.id = lock_review.queue_id for update;
+    if not found then
+        perform enrichment.refuse('PT404', format('no queue row %s', lock_review.queue_id), 'see list_enrichment()');
+    end if;
+    perform enrichment.refuse_foreign_work(row_in_review.work_id);
+    if row_in_review.status <> 'needs_review' then
+        perform enrichment.refuse(
+            'PT409', format('queue row %s is %s, not needs_review', row_in_review.id, row_in_review.status), 'reload the review list'
+        );
+    end if;
+    perform enrichment.lock_catalogue(array[row_in_review.id]);
+    return row_in_review;
+end
+$$;
+comment on function enrichment.lock_review(uuid) is 'Locks a row that waits for review, with its work and edition; PT404, PT403 or PT409 otherwise.';
+revoke all on function enrichment.lock_review(uuid) from public, anon, authenticated, service_role;
+
+create function enrichment.approve_enrichment_impl(queue_id uuid, fields text[])
+returns setof enrichment.review_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    reviewed public.enrichment_queue := enrichment.lock_review(approve_enrichment_impl.queue_id);
+    proposals jsonb := reviewed.match_details -> 'proposals';
+    ticked text[] := coalesce(approve_enrichment_impl.fields, (select array_agg(name) from jsonb_object_keys(proposals) as name));
+    offers enrichment.offered_value[];
+    applied text[];
+begin
+    if exists (select 1 from unnest(ticked) as t where not proposals ? t) then
+        perform enrichment.refuse(
+            'PT422', format('queue row %s proposes no %s', reviewed.id, (select min(t) from unnest(ticked) as t where not proposals ? t)),
+            'name fields of match_details.proposals, or send null for all'
+        );
+    end if;
+
+    select
+        array_agg(row(
+            reviewed.id, p.key, p.value ->> 'value', p.value ->> 'provider', p.value ->> 'work_key', p.value -> 'source_record',
+            (p.value ->> 'confidence')::enrichment.confidence, p.key = any(ticked) and p.key = any(gaps.fields)
+        )::enrichment.offered_value),
+        coalesce(array_agg(p.key order by p.key) filter (where p.key = any(ticked) and p.key = any(gaps.fields)), '{}')
+    into offers, applied
+    from jsonb_each(proposals) as p
+    left join enrichment.wanted_fields as gaps on gaps.queue_id = reviewed.id;
+
+    perform enrichment.write_values(offers, 'approved', enrichment.acting_reader());
+    insert into enrichment.filled_fields (entity_id, field, provider, candidate_key)
+    select case when o.field like 'work.%' then reviewed.work_id else reviewed.edition_id end, o.field, o.provider, o.work_key
+    from unnest(offers) as o
+    where not o.field = any(ticked)
+    on conflict do nothing;
+
+    update public.enrichment_queue as q
+    set status = 'completed', finished_at = now(), updated_at = now(), fields_applied = q.fields_applied || applied,
+        cover_applied = q.cover_applied or 'work.cover_url' = any(applied)
+    where q.id = reviewed.id;
+    update public.works as w set enrichment_status = 'completed', last_enriched_at = now() where w.id = reviewed.work_id;
+
+    return query
+    select reviewed.id, 'completed'::enrichment.queue_status, applied, array(select unnest(ticked) except select unnest(applied) order by 1);
+end
+$$;
+revoke all on function enrichment.approve_enrichment_impl(uuid, text[]) from public, anon, authenticated, service_role;
+grant execute on function enrichment.approve_enrichment_impl(uuid, text[]) to authenticated, service_role;
+
+create function public.approve_enrichment(queue_id uuid, fields text[] default null)
+returns setof enrichment.review_outcome
+language sql set search_path = ''
+as $$
+    select * from enrichment.approve_enrichment_impl(approve_enrichment.queue_id, approve_enrichment.fields)
+$$;
+comment on function public.approve_enrichment(uuid, text[]) is
+'Writes the named proposals (null: all) of a row in review where the field is still empty, and closes it. fields_skipped had been filled or locked meanwhile; what was left unticked is not proposed again from that candidate. PT404, PT403, PT409, PT422.';
+revoke all on function public.approve_enrichment(uuid, text[]) from public, anon, authenticated, service_role;
+grant execute on function public.approve_enrichment(uuid, text[]) to authenticated, service_role;
+
+create function enrichment.dismiss_enrichment_impl(queue_id uuid)
+returns setof enrichment.review_outcome
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    reviewed public.enrichment_queue := enrichment.lock_review(dismiss_enrichment_impl.queue_id);
+    reader uuid := enrichment.acting_reader();
+begin
+    insert into enrichment.rejected_candidates (work_id, provider, candidate_key, rejected_by)
+    select distinct reviewed.work_id, p.value ->> 'provider', p.value ->> 'work_key', reader
+    from jsonb_each(reviewed.match_details -> 'proposals') as p
+    on conflict do nothing;
+
+    update public.enrichment_queue as q set status = 'skipped', finished_at = now(), updated_at = now() where q.id = reviewed.id;
+    update public.works as w set enrichment_status = 'skipped', last_enriched_at = now() where w.id = reviewed.work_id;
+    insert into public.enrichment_audit_log (enrichment_queue_id, work_id, edition_id, import_id, action, confidence, match_details, actor)
+    values (
+        reviewed.id, reviewed.work_id, reviewed.edition_id, reviewed.import_id, 'dismissed', reviewed.confidence, reviewed.match_details, reader
+    );
+    return query select reviewed.id, 'skipped'::enrichment.queue_status, '{}'::text[], '{}'::text[];
+end
+$$;
+revoke all on function enrichment.dismiss_enrichment_impl(uuid) from public, anon, authenticated, service_role;
+grant execute on function enrichment.dismiss_enrichment_impl(uuid) to authenticated, service_role;
+
+create function public.dismiss_enrichment(queue_id uuid)
+returns setof enrichment.review_outcome
+language sql set search_path = ''
+as $$
+    select * from enrichment.dismiss_enrichment_impl(dismiss_enrichment.queue_id)
+$$;
+comment on function public.dismiss_enrichment(uuid) is
+'Closes a row in review as skipped; its candidates are never proposed for this work again. PT404, PT403, PT409.';
+revoke all on function public.dismiss_enrichment(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.dismiss_enrichment(uuid) to authenticated, service_role;
+
+create function enrichment.lock_fields_impl(work_id uuid, fields text[], edition_id uuid)
+returns setof enrichment.field_lock
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    if not exists (select 1 from public.works as w where w.id = lock_fields_impl.work_id) then
+        perform enrichment.refuse('PT404', format('no work %s', lock_fields_impl.work_id), 'work_id is an id of public.works');
+    end if;
+    perform enrichment.refuse_foreign_work(lock_fields_impl.work_id);
+    if exists (
+        select 1 from unnest(lock_fields_impl.fields) as f
+        where f is null or not enrichment.current_values(null::public.works, null::public.editions) ? f
+            or (f like 'edition.%' and not exists (
+                select 1 from public.editions as e where e.id = lock_fields_impl.edition_id and e.work_id = lock_fields_impl.work_id
+            ))
+    ) then
+        perform enrichment.refuse(
+            'PT422', 'a field has no such name, or its edition is not one of this work', 'use work.cover_url, edition.publisher …; edition fields need edition_id'
+        );
+    end if;
+
+    insert into enrichment.field_locks (entity_id, field, locked_by)
+    select case when f like 'work.%' then lock_fields_impl.work_id else lock_fields_impl.edition_id end, f, enrichment.acting_reader()
+    from unnest(lock_fields_impl.fields) as f
+    order by 1, 2
+    on conflict do nothing;
+
+    return query
+    select lock_fields_impl.work_id, case when l.entity_id <> lock_fields_impl.work_id then l.entity_id end, l.field
+    from enrichment.field_locks as l
+    where l.entity_id in (lock_fields_impl.work_id, lock_fields_impl.edition_id)
+    order by l.field;
+end
+$$;
+revoke all on function enrichment.lock_fields_impl(uuid, text[], uuid) from public, anon, authenticated, service_role;
+grant execute on function enrichment.lock_fields_impl(uuid, text[], uuid) to authenticated, service_role;
+
+create function public.lock_fields(work_id uuid, fields text[], edition_id uuid default null)
+returns setof enrichment.field_lock
+language sql set search_path = ''
+as $$
+    select * from enrichment.lock_fields_impl(lock_fields.work_id, lock_fields.fields, lock_fields.edition_id)
+$$;
+comment on function public.lock_fields(uuid, text[], uuid) is
+'Locks fields of a work, or of one of its editions, so that enrichment never fills them. Returns all locks of both. PT404, PT403, PT422.';
+revoke all on function public.lock_fields(uuid, text[], uuid) from public, anon, authenticated, service_role;
+grant execute on function public.lock_fields(uuid, text[], uuid) to authenticated, service_role;
