@@ -1,0 +1,16 @@
+"""Where book data comes from: one module per provider, one guarded GET for all of them."""
+
+from .http import Timeouts
+from .lookups import Answer, Lookup, Permit, Provider, ProviderUnavailable
+from .open_library import OpenLibrary, user_agent
+
+__all__ = [
+    "Answer",
+    "Lookup",
+    "OpenLibrary",
+    "Permit",
+    "Provider",
+    "ProviderUnavailable",
+    "Timeouts",
+    "user_agent",
+]

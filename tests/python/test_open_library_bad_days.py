@@ -1,0 +1,352 @@
+"""A misbehaving server costs one call and leaves a reason: no crash, no wrong answer, no remembered miss.
+
+Most servers here are a few raw bytes on a socket, so that each can break exactly one rule.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from book_enrichment.providers import Answer, Lookup, OpenLibrary, ProviderUnavailable, Timeouts
+from book_enrichment.providers.http import MAX_BODY_BYTES, clean_json, retry_after_seconds
+from open_library import canned, serve
+
+KEY = "9780439023481"
+LOOKUP = Lookup("openlibrary", "isbn", KEY)
+QUICK = Timeouts(connect=0.5, read=0.3, total=0.6)
+
+Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+async def yes() -> bool:
+    return True
+
+
+@asynccontextmanager
+async def raw_server(*replies: bytes | Script) -> AsyncIterator[str]:
+    """Answers the n-th connection with the n-th reply (the last one again and again), whatever was asked."""
+    left = list(replies)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reply = left.pop(0) if len(left) > 1 else left[0]
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            if isinstance(reply, bytes):
+                writer.write(reply)
+                await writer.drain()
+            else:
+                await reply(writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+def http(body: bytes | str | object, *headers: str, status: str = "200 OK") -> bytes:
+    """A whole HTTP reply; anything that is not text or bytes is sent as JSON."""
+    if not isinstance(body, bytes | str):
+        body = json.dumps(body)
+    content = body.encode() if isinstance(body, str) else body
+    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", "Connection: close", *headers]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + content
+
+
+async def asked(base_url: str, lookup: Lookup = LOOKUP, timeouts: Timeouts = QUICK) -> list[Answer]:
+    async with httpx.AsyncClient() as client:
+        provider = OpenLibrary(client, base_url, "reader@example.org", timeouts=timeouts)
+        return [answer async for answer in provider.answers([lookup], yes)]
+
+
+async def trouble_with(base_url: str, timeouts: Timeouts = QUICK) -> ProviderUnavailable:
+    with pytest.raises(ProviderUnavailable) as trouble:
+        await asked(base_url, timeouts=timeouts)
+    assert trouble.value.report()["failed"] == 1
+    return trouble.value
+
+
+async def reset(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+async def hang(writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(5)
+
+
+async def trickle(writer: asyncio.StreamWriter) -> None:
+    """A byte now and then: no single read is ever late."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    for _ in range(100):
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def endless(writer: asyncio.StreamWriter) -> None:
+    """100 MB of spaces."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+    for _ in range(1_526):
+        writer.write(b" " * 65_536)
+        await writer.drain()
+
+
+BAD_REPLIES: dict[str, tuple[str, bytes | Script]] = {
+    "500": ("server_error", http({}, status="500 Internal Server Error")),
+    "502 with a page": ("server_error", http("<html>bad gateway</html>", status="502 Bad Gateway")),
+    "503 without a time": ("server_error", http({}, status="503 Service Unavailable")),
+    "reset": ("server_error", reset),
+    "not HTTP": ("server_error", b"SSH-2.0-OpenSSH_9.2\r\n"),
+    "truncated": ("server_error", http({"docs": []})[:-4]),
+    "hangs": ("timeout", hang),
+    "trickles": ("timeout", trickle),
+    "404": ("bad_reply", http({}, status="404 Not Found")),
+    "400 to a batch": ("bad_reply", http({}, status="400 Bad Request")),
+    "204": ("bad_reply", http(b"", status="204 No Content")),
+    "HTML with 200": ("bad_reply", http("<html>maintenance</html>", "Content-Type: text/html")),
+    "empty": ("bad_reply", http(b"")),
+    "half a JSON": ("bad_reply", http('{"docs": [{"key": "/works')),
+    "Latin-1": ("bad_reply", http('{"docs": [], "q": "Misérables"}'.encode("latin-1"))),
+    "a list": ("bad_reply", http([])),
+    "null": ("bad_reply", http(None)),
+    "no documents": ("bad_reply", http({"numFound": 0})),
+    "documents that are no list": ("bad_reply", http({"docs": {"0": {}}})),
+    "found but not shown": ("bad_reply", http({"numFound": 3, "docs": []})),
+    "an error with 200": ("bad_reply", http({"error": "solr is down", "docs": []})),
+    "nested 100,000 deep": ("bad_reply", http('{"docs":' + "[" * 100_000)),
+    "a number of 5,000 digits": ("bad_reply", http('{"docs": [], "numFound": ' + "9" * 5_000 + "}")),
+    "an unknown encoding": ("bad_reply", http({"docs": []}, "Content-Encoding: br")),
+    "not the gzip it claims": ("bad_reply", http({"docs": []}, "Content-Encoding: gzip")),
+    "redirect loop": ("bad_reply", http(b"", "Location: /search.json", status="302 Found")),
+    "redirect to another host": (
+        "bad_reply",
+        http(b"", "Location: http://localhost:1/x", status="302 Found"),
+    ),
+    "redirect to another port": (
+        "bad_reply",
+        http(b"", "Location: http://127.0.0.1:1/x", status="302 Found"),
+    ),
+    "redirect to a file": ("bad_reply", http(b"", "Location: file:///etc/passwd", status="302 Found")),
+    "redirect to nowhere": ("server_error", http(b"", "Location: http://[::1", status="302 Found")),
+}
+
+
+@pytest.mark.parametrize(("reason", "reply"), BAD_REPLIES.values(), ids=BAD_REPLIES.keys())
+async def test_a_bad_reply_has_a_reason(reason: str, reply: bytes | Script) -> None:
+    async with raw_server(reply) as base_url:
+        assert (await trouble_with(base_url)).reason == reason
+
+
+async def test_a_server_that_is_not_there_is_unreachable() -> None:
+    async with raw_server(b"") as base_url:
+        pass
+
+    assert (await trouble_with(base_url)).reason == "unreachable"
+
+
+async def test_a_name_that_does_not_resolve_is_unreachable() -> None:
+    assert (await trouble_with("http://open-library.invalid")).reason == "unreachable"
+
+
+async def test_a_dead_second_look_is_no_miss() -> None:
+    """The search found nothing and the second look broke: nothing is known yet."""
+    async with raw_server(http({"numFound": 0, "docs": []}), http({}, status="500 Oops")) as base_url:
+        assert (await trouble_with(base_url)).reason == "server_error"
+
+
+async def test_editions_nobody_asked_for_are_no_miss() -> None:
+    """An error object in place of the editions would otherwise be remembered as `nobody has it`."""
+    async with raw_server(http({"docs": []}), http({"error": "try later"})) as base_url:
+        assert (await trouble_with(base_url)).reason == "bad_reply"
+
+
+async def test_retry_after_is_carried_in_seconds() -> None:
+    reply = http({}, "Retry-After: 37", status="429 Too Many Requests")
+    async with raw_server(reply) as base_url:
+        trouble = await trouble_with(base_url)
+
+    assert (trouble.reason, trouble.retry_after) == ("rate_limited", 37.0)
+    assert trouble.report() == {
+        "provider": "openlibrary",
+        "failed": 1,
+        "last_error": "openlibrary: rate_limited: HTTP 429",
+        "retry_after": 37.0,
+        "reason": None,
+    }
+
+
+async def test_retry_after_may_be_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    reply = http({}, f"Retry-After: {later}", status="503 Service Unavailable")
+    async with raw_server(reply) as base_url:
+        trouble = await trouble_with(base_url)
+
+    assert trouble.reason == "rate_limited"
+    assert trouble.retry_after == pytest.approx(90, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("soon", None),
+        ("-5", None),
+        ("²", None),
+        ("nan", None),
+        ("", None),
+        ("0", 0.0),
+        ("999999999", 86_400.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400.0),
+    ],
+)
+def test_retry_after_is_between_zero_and_a_day(header: str | None, seconds: float | None) -> None:
+    assert retry_after_seconds(header) == seconds
+
+
+@pytest.mark.parametrize("kind", ["100 MB", "gzip bomb"])
+async def test_a_huge_body_is_cut_off_in_bounded_memory(kind: str) -> None:
+    """8 MB is read at most, counted after unpacking: 100 MB of spaces come as 97 KB."""
+    reply = endless if kind == "100 MB" else http(gzip.compress(b" " * 100_000_000), "Content-Encoding: gzip")
+    async with raw_server(reply) as base_url:
+        tracemalloc.start()
+        try:
+            trouble = await trouble_with(base_url, Timeouts(read=5, total=20))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert (trouble.reason, str(MAX_BODY_BYTES) in str(trouble)) == ("bad_reply", True)
+    assert peak < 4 * MAX_BODY_BYTES
+
+
+async def test_a_redirect_on_the_same_host_is_followed_for_a_permit_of_its_own() -> None:
+    permits = 0
+
+    async def permit() -> bool:
+        nonlocal permits
+        permits += 1
+        return True
+
+    moved = http(b"", "Location: /elsewhere.json?q=1", status="301 Moved Permanently")
+    async with raw_server(moved, http({"docs": [doc_of(KEY)]})) as base_url, httpx.AsyncClient() as client:
+        provider = OpenLibrary(client, base_url, "reader@example.org")
+        found = [answer async for answer in provider.answers([LOOKUP], permit)]
+
+    assert permits == 2
+    assert found[0].raw is not None
+
+
+def doc_of(key: str, **fields: Any) -> dict[str, Any]:
+    return {"key": "/works/OL1W", "title": "A", "editions": {"docs": [{"isbn": [key]}]}} | fields
+
+
+async def docs_from(*docs: Any) -> list[dict[str, Any]]:
+    """What is handed on when a search answers these documents (and the second look nothing)."""
+    async with raw_server(http({"docs": docs}), http({})) as base_url:
+        (answer,) = await asked(base_url)
+    return [] if answer.raw is None else answer.raw["docs"]
+
+
+async def test_what_jsonb_refuses_is_taken_out() -> None:
+    (doc,) = await docs_from(doc_of(KEY, title="The\x00 Hunger\ud800 Games", subtitle="\x00", cover_i=10**30))
+
+    assert (doc["title"], doc["subtitle"], doc["cover_i"]) == ("The Hunger Games", "", None)
+
+
+async def test_numbers_without_end_become_null() -> None:
+    body = json.dumps({"docs": [doc_of(KEY)]}).replace(
+        '"title"', '"first_publish_year": NaN, "cover_i": 1e999, "title"'
+    )
+    async with raw_server(http(body)) as base_url:
+        (answer,) = await asked(base_url)
+
+    assert answer.raw is not None
+    assert answer.raw["docs"][0].get("first_publish_year") is None
+    assert answer.raw["docs"][0]["cover_i"] is None
+
+
+async def test_a_long_description_is_cut() -> None:
+    (doc,) = await docs_from(doc_of(KEY, description="x" * 1_000_000, author_name=["Somebody"] * 10_000))
+
+    assert (len(doc["description"]), len(doc["author_name"])) == (10_000, 100)
+
+
+async def test_a_document_without_measure_is_left_out() -> None:
+    """It cannot be a book: its ISBN becomes a miss, not a megabyte in the cache."""
+    assert await docs_from(doc_of(KEY, author_name=["x" * 1_000] * 100)) == []
+
+
+@pytest.mark.parametrize(
+    "doc",
+    [
+        None,
+        7,
+        "doc",
+        [],
+        {},
+        {"editions": None},
+        {"editions": []},
+        {"editions": {"docs": None}},
+        {"editions": {"docs": {"isbn": [KEY]}}},
+        {"editions": {"docs": [None, 3, [KEY], {"isbn": None}, {"isbn": {KEY: 1}}, {"isbn": [None, 4, {}]}]}},
+    ],
+)
+async def test_a_document_of_the_wrong_shape_is_passed_over(doc: object) -> None:
+    """And the good one beside it is kept."""
+    assert await docs_from(doc) == []
+    assert len(await docs_from(doc, doc_of(KEY))) == 1
+
+
+@pytest.mark.parametrize(
+    "entry", [None, [], {}, {"details": None}, {"details": {"isbn_13": "9780439023511"}}]
+)
+async def test_an_edition_that_is_another_book_is_a_miss(entry: object) -> None:
+    async with raw_server(http({"docs": []}), http({KEY: entry})) as base_url:
+        (answer,) = await asked(base_url)
+
+    assert answer.no_match
+
+
+async def test_gzip_is_understood() -> None:
+    body = gzip.compress(json.dumps({"docs": [doc_of(KEY)]}).encode())
+    async with raw_server(http(body, "Content-Encoding: gzip", "Content-Type: text/plain")) as base_url:
+        (answer,) = await asked(base_url)
+
+    assert answer.raw is not None
+
+
+async def test_it_recovers_when_the_server_does() -> None:
+    async with serve() as library:
+        library.misbehave(canned(500, {}))
+
+        assert (await trouble_with(library.base_url)).reason == "server_error"
+        (answer,) = await asked(library.base_url)
+
+    assert answer.raw is not None
+
+
+def test_clean_json_bounds_depth_and_keeps_what_is_sound() -> None:
+    deep: Any = "bottom"
+    for _ in range(50):
+        deep = [deep]
+    sound = {"a": [1, 2.5, True, None, "é😀"], "description": {"type": "/type/text", "value": "told"}}
+
+    assert json.dumps(clean_json(deep)).count("[") == 8
+    assert clean_json(sound) == {"a": [1, 2.5, True, None, "é😀"], "description": "told"}
+    assert clean_json({"a\x00b": {"c\ud800": "d"}, "e": {object(): object()}}) is not None
