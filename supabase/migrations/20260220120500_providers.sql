@@ -96,8 +96,8 @@ cross join lateral (
             when p.needs_key and not p.provider = any(s.provider_keys) then 'no_key'
             when p.retry_at > clock_timestamp() then coalesce(p.paused_reason, 'retry_after')
             when p.open_until > clock_timestamp() or p.probe_until > clock_timestamp() then 'breaker'
-            when p.used_on = (clock_timestamp() at time zone p.reset_time_zone)::date
-                and p.used_today >= p.daily_limit - p.daily_reserve then 'daily'
+            when case when p.used_on = (clock_timestamp() at time zone p.reset_time_zone)::date then p.used_today else 0 end
+                >= p.daily_limit - p.daily_reserve then 'daily'
         end as wait_reason,
         case
             when not p.is_enabled or (p.needs_contact and s.contact is null)
@@ -116,6 +116,7 @@ language plpgsql security definer set search_path = ''
 as $$
 declare
     bucket enrichment.providers;
+    asked_at timestamptz;
     state enrichment.provider_states;
     today date;
     filled numeric;
@@ -129,11 +130,9 @@ begin
         perform enrichment.refuse('PT404', format('no provider %s', reserve_provider_calls_impl.provider), 'see enrichment.providers');
     end if;
     select * into state from enrichment.provider_states as s where s.provider = bucket.provider;
-    today := (clock_timestamp() at time zone bucket.reset_time_zone)::date;
-    filled := least(
-        bucket.burst_size,
-        bucket.tokens + bucket.rate_per_second * greatest(extract(epoch from clock_timestamp() - bucket.refilled_at), 0)
-    );
+    asked_at := greatest(clock_timestamp(), bucket.refilled_at);
+    today := (asked_at at time zone bucket.reset_time_zone)::date;
+    filled := least(bucket.burst_size, bucket.tokens + bucket.rate_per_second * extract(epoch from asked_at - bucket.refilled_at));
 
     if state.wait_reason is not null then
         answer := row(
@@ -154,7 +153,7 @@ begin
 
     update enrichment.providers as p
     set tokens = filled - answer.granted,
-        refilled_at = greatest(clock_timestamp(), bucket.refilled_at),
+        refilled_at = asked_at,
         used_on = today,
         used_today = case when bucket.used_on = today then bucket.used_today else 0 end + answer.granted,
         probe_until = case
@@ -195,7 +194,7 @@ begin
             when report_provider_calls_impl.failed > 0
                 and (p.open_until is not null or p.failures + report_provider_calls_impl.failed >= p.breaker_threshold)
                 then clock_timestamp() + make_interval(secs => p.cooldown_seconds)
-            when report_provider_calls_impl.succeeded > 0 then null
+            when report_provider_calls_impl.succeeded > 0 and p.open_until <= clock_timestamp() then null
             else p.open_until
         end,
         probe_until = null,
@@ -203,13 +202,13 @@ begin
             when report_provider_calls_impl.retry_after is not null
                 then clock_timestamp() + make_interval(secs => least(report_provider_calls_impl.retry_after, 86400)::double precision)
             when report_provider_calls_impl.reason is not null then clock_timestamp() + interval '1 hour'
-            when report_provider_calls_impl.succeeded > 0 then null
+            when report_provider_calls_impl.succeeded > 0 and p.retry_at <= clock_timestamp() then null
             else p.retry_at
         end,
         paused_reason = case
             when report_provider_calls_impl.reason is not null then report_provider_calls_impl.reason
             when report_provider_calls_impl.retry_after is not null then 'retry_after'
-            when report_provider_calls_impl.succeeded > 0 then null
+            when report_provider_calls_impl.succeeded > 0 and p.retry_at <= clock_timestamp() then null
             else p.paused_reason
         end,
         last_error = case
@@ -239,7 +238,7 @@ as $$
     )
 $$;
 comment on function public.report_provider_calls(text, integer, integer, text, numeric, text) is
-'How calls ended. Consecutive failures open the breaker; retry_after (seconds, at most a day) or a reason (bad_key, quota_zero, identify: an hour unless retry_after says else) pauses the provider; a success closes both.';
+'How calls ended. Consecutive failures open the breaker; retry_after (seconds, at most a day) or a reason (bad_key, quota_zero, identify: an hour unless retry_after says else) pauses the provider. A success closes a breaker that let a probe through; it does not cut a pause short, it may have been under way before.';
 revoke all on function public.report_provider_calls(text, integer, integer, text, numeric, text)
 from public, anon, authenticated, service_role;
 grant execute on function public.report_provider_calls(text, integer, integer, text, numeric, text) to service_role;

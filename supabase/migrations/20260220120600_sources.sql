@@ -8,12 +8,12 @@ as $$
 declare
     cleaned text := clean_text.value;
 begin
-    if cleaned ~ '<' then
+    if position('<' in cleaned) > 0 then
         cleaned := regexp_replace(cleaned, '<(br|/p|/div|/li)\s*/?>', E'\n', 'gi');
         cleaned := regexp_replace(cleaned, '<(script|style)[^>]*>.*?</\1>', '', 'gi');
         cleaned := regexp_replace(cleaned, '</?[a-z!][^>]*>', '', 'gi');
     end if;
-    cleaned := trim(E' \n\r\t' from regexp_replace(cleaned, '[\x01-\x08\x0B\x0C\x0E-\x1F\x7F]', '', 'g'));
+    cleaned := btrim(regexp_replace(cleaned, '[\x01-\x08\x0B\x0C\x0E-\x1F\x7F]', '', 'g'), E' \n\r\t');
     if length(cleaned) > clean_text.max_length then
         return null;
     end if;
@@ -81,8 +81,9 @@ as $$
 declare
     digits text := json_integer.value #>> '{}';
 begin
-    if digits ~ '^[0-9]{1,9}$' and digits::integer between json_integer.least_value and json_integer.greatest_value then
-        return digits::integer;
+    if length(digits) <= 9 and (jsonb_typeof(json_integer.value) = 'number' or digits ~ '^[0-9]+$')
+        and digits::numeric between json_integer.least_value and json_integer.greatest_value and digits::numeric % 1 = 0 then
+        return digits::numeric::integer;
     end if;
     return null;
 end
@@ -107,13 +108,14 @@ language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
     found_year integer := enrichment.year_of(date_of.value);
-    month_name text := lower(substring(date_of.value from '(?i)\m(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)'));
+    iso text[] := regexp_match(date_of.value, '^\s*[0-9]{4}-([0-9]{1,2})(?:-([0-9]{1,2})(?![0-9]))?');
+    month_name text := case when iso is null then lower(substring(date_of.value from '(?i)\m(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)')) end;
     found_month integer := coalesce(
-        substring(date_of.value from '^\s*[0-9]{4}-([0-9]{1,2})')::integer,
+        iso[1]::integer,
         array_position(array['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'], month_name), 1
     );
     found_day integer := coalesce(
-        substring(date_of.value from '^\s*[0-9]{4}-[0-9]{1,2}-([0-9]{1,2})(?:$|[^0-9])')::integer,
+        iso[2]::integer,
         case when month_name is not null then substring(date_of.value from '(?:^|[^0-9])([0-9]{1,2})(?:$|[^0-9])')::integer end, 1
     );
 begin
@@ -136,7 +138,7 @@ returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
-    code text := lower(substring(language_of.value from '([A-Za-z]{2,3})(?:-[A-Za-z]+)?$'));
+    code text := lower(substring(language_of.value from '^(?:/languages/)?([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]+)*$'));
 begin
     return coalesce(
         ('{"en": "eng", "fr": "fre", "de": "ger", "es": "spa", "it": "ita", "nl": "dut", "pt": "por", "ru": "rus", "ja": "jpn", "zh": "chi",
@@ -151,20 +153,23 @@ comment on function enrichment.language_of(text) is
 'One three-letter MARC code for "/languages/eng", "eng", "en" or "en-GB", so that the providers'' codes can be compared; null where unknown.';
 revoke all on function enrichment.language_of(text) from public, anon, authenticated, service_role;
 
-create function enrichment.isbn_keys(isbns text[])
+create function enrichment.json_isbns(value jsonb)
 returns text[]
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 begin
+    if json_isbns.value = '[]' then
+        return null;
+    end if;
     return (
         select array_agg(distinct key)
-        from unnest(isbn_keys.isbns) as isbn cross join lateral enrichment.isbn_key(isbn) as key
+        from jsonb_array_elements(json_isbns.value) as isbn cross join lateral enrichment.isbn_key(isbn #>> '{}') as key
         where key is not null
     );
 end
 $$;
-comment on function enrichment.isbn_keys(text[]) is 'The distinct 13-digit keys among some ISBNs.';
-revoke all on function enrichment.isbn_keys(text[]) from public, anon, authenticated, service_role;
+comment on function enrichment.json_isbns(jsonb) is 'The distinct 13-digit keys among the ISBNs of a list; null where there is none.';
+revoke all on function enrichment.json_isbns(jsonb) from public, anon, authenticated, service_role;
 
 create function enrichment.openlibrary_cover(cover_ids jsonb)
 returns text
@@ -219,12 +224,11 @@ begin
             where jsonb_typeof(author -> 'name') = 'string'),
         (select array_agg(author ->> 'key') from jsonb_array_elements(enrichment.json_list(edition -> 'authors')) as author
             where author ->> 'key' is not null),
-        enrichment.isbn_keys(
-            coalesce(enrichment.json_texts(edition -> 'isbn_13'), '{}') || coalesce(enrichment.json_texts(edition -> 'isbn_10'), '{}')
-            || coalesce(enrichment.json_texts(edition -> 'isbn'), '{}')
+        enrichment.json_isbns(
+            enrichment.json_list(edition -> 'isbn_13') || enrichment.json_list(edition -> 'isbn_10') || enrichment.json_list(edition -> 'isbn')
         ),
         enrichment.openlibrary_cover(edition -> 'covers'), enrichment.json_text(edition -> 'description', 20000), null::integer,
-        (enrichment.json_texts(edition -> 'publishers'))[1], enrichment.date_of(enrichment.json_text(edition -> 'publish_date', 64)),
+        enrichment.json_text(enrichment.json_list(edition -> 'publishers') -> 0, 255), enrichment.date_of(enrichment.json_text(edition -> 'publish_date', 64)),
         enrichment.language_of((enrichment.json_list(edition -> 'languages') -> 0) ->> 'key'),
         lower(enrichment.json_text(edition -> 'physical_format', 64)), enrichment.json_integer(edition -> 'number_of_pages', 1, 30000),
         null::integer
@@ -244,13 +248,13 @@ begin
     select
         doc ->> 'key', edition.value ->> 'key', enrichment.json_text(described.value -> 'title', 512),
         enrichment.json_text(described.value -> 'subtitle', 512), enrichment.json_texts(doc -> 'author_name'), enrichment.json_texts(doc -> 'author_key'),
-        enrichment.isbn_keys(enrichment.json_texts(edition.value -> 'isbn')),
+        enrichment.json_isbns(enrichment.json_list(edition.value -> 'isbn')),
         coalesce(enrichment.openlibrary_cover(edition.value -> 'cover_i'), enrichment.openlibrary_cover(doc -> 'cover_i')),
         enrichment.json_text(enrichment.json_list(doc -> 'description') -> 0, 20000),
         enrichment.json_integer(doc -> 'first_publish_year', 1000, 2099),
-        (enrichment.json_texts(edition.value -> 'publisher'))[1],
-        enrichment.date_of((enrichment.json_texts(edition.value -> 'publish_date'))[1]),
-        enrichment.language_of((enrichment.json_texts(edition.value -> 'language'))[1]), null::text, null::integer, null::integer
+        enrichment.json_text(enrichment.json_list(edition.value -> 'publisher') -> 0, 255),
+        enrichment.date_of(enrichment.json_text(enrichment.json_list(edition.value -> 'publish_date') -> 0, 64)),
+        enrichment.language_of(enrichment.json_text(enrichment.json_list(edition.value -> 'language') -> 0, 32)), null::text, null::integer, null::integer
     from (select enrichment.json_list(doc #> '{editions,docs}') -> 0) as edition (value)
     cross join lateral (values (doc), (edition.value)) as described (value)
     where doc ->> 'key' like '/works/%' and enrichment.json_text(described.value -> 'title', 512) is not null;
@@ -269,10 +273,8 @@ begin
     select
         volume ->> 'id', volume ->> 'id', enrichment.json_text(info -> 'title', 512), enrichment.json_text(info -> 'subtitle', 512),
         enrichment.json_texts(info -> 'authors'), null::text[],
-        enrichment.isbn_keys((
-            select array_agg(identifier ->> 'identifier') from jsonb_array_elements(enrichment.json_list(info -> 'industryIdentifiers')) as identifier
-        )),
-        case when info #>> '{imageLinks,thumbnail}' ~ '^https?://books\.google\.[a-z.]+/'
+        enrichment.json_isbns(jsonb_path_query_array(info -> 'industryIdentifiers', 'lax $[*].identifier')),
+        case when info #>> '{imageLinks,thumbnail}' ~ '^https?://books\.google\.(com|[a-z]{2}|com?\.[a-z]{2})/'
             then regexp_replace(regexp_replace(info #>> '{imageLinks,thumbnail}', '^http:', 'https:'), '&edge=curl', '') end,
         enrichment.json_text(info -> 'description', 20000), null::integer, enrichment.json_text(info -> 'publisher', 255),
         enrichment.date_of(enrichment.json_text(info -> 'publishedDate', 64)),
@@ -414,23 +416,24 @@ comment on function enrichment.refresh_parsed_works(uuid[]) is
 revoke all on function enrichment.refresh_parsed_works(uuid[]) from public, anon, authenticated, service_role;
 
 create view enrichment.queue_records with (security_invoker = true) as
-select path.queue_id, s.provider::text as provider, s.entity_type::text as entity_type, s.provider_id::text as provider_id, s.fetched_at,
-    s.raw ? 'no_match' as is_miss
+select
+    path.queue_id, path.is_open, path.scored_at, s.provider::text as provider, s.entity_type::text as entity_type,
+    s.provider_id::text as provider_id, s.fetched_at, s.raw ? 'no_match' as is_miss
 from (
-    select q.id as queue_id, x.provider, x.entity_type, x.provider_id
+    select q.id as queue_id, q.is_open, q.scored_at, x.provider, x.entity_type, x.provider_id
     from public.enrichment_queue as q
     join public.external_ids as x on x.entity_type = 'work' and x.entity_id = q.work_id
     union all
-    select q.id, x.provider, x.entity_type, x.provider_id
+    select q.id, q.is_open, q.scored_at, x.provider, x.entity_type, x.provider_id
     from public.enrichment_queue as q
     join public.external_ids as x on x.entity_type = 'edition' and x.entity_id = q.edition_id
     union all
-    select q.id, p.provider, 'isbn_lookup', enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10))
+    select q.id, q.is_open, q.scored_at, p.provider, 'isbn_lookup', enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10))
     from public.enrichment_queue as q
     join public.editions as e on e.id = q.edition_id
     cross join enrichment.providers as p
     union all
-    select q.id, p.provider, 'title_lookup', w.lookup_key
+    select q.id, q.is_open, q.scored_at, p.provider, 'title_lookup', w.lookup_key
     from public.enrichment_queue as q
     join enrichment.parsed_works as w on w.work_id = q.work_id
     cross join enrichment.providers as p
@@ -484,7 +487,7 @@ begin
     select
         s.provider, s.entity_type, s.provider_id, f.work_key, f.title, f.author_names, enrichment.parse_title(f.title, f.subtitle),
         enrichment.parse_authors(f.author_names),
-        (select array_agg(substring(author_id from '[^/]+$')) from unnest(f.author_ids) as author_id), f.isbns,
+        (select array_agg(split_part(author_id, '/', -1)) from unnest(f.author_ids) as author_id), f.isbns,
         jsonb_strip_nulls(jsonb_build_object(
             'work.cover_url', f.cover_url, 'work.description', f.description, 'work.first_publish_year', f.first_publish_year
         )),
@@ -631,3 +634,6 @@ order by l.queue_id, l."position";
 revoke all on enrichment.needed_lookups from public, anon, authenticated, service_role;
 comment on view enrichment.needed_lookups is
 'The look-up a queue row needs next: the first provider''s that could fill one of its gaps. wait_reason is null where it may be made now.';
+
+-- One row each, but until somebody says so the planner expects hundreds.
+analyze enrichment.settings, enrichment.providers;

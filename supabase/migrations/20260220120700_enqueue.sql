@@ -29,7 +29,7 @@ declare
     complete_ids uuid[];
     known_miss_ids uuid[];
 begin
-    perform enrichment.refresh_parsed_works(enqueue_works.work_ids);
+    perform enrichment.refresh_parsed_works(coalesce(enqueue_works.work_ids, '{}'));
 
     with asked as (
         select distinct on (a.work_id) a.work_id, coalesce(a.edition_id, c.edition_id) as edition_id
@@ -50,7 +50,7 @@ begin
             (select max(earlier.scored_at) from public.enrichment_queue as earlier where earlier.work_id = w.id)
         from asked
         join public.works as w on w.id = asked.work_id
-        where not exists (select 1 from public.enrichment_queue as r where r.work_id = w.id and r.is_in_review)
+        where not exists (select 1 from public.enrichment_queue as r where r.work_id = w.id and (r.is_open or r.is_in_review))
         order by w.id
         on conflict (work_id) where is_open do nothing
         returning q.id
@@ -79,7 +79,7 @@ begin
             or (q.wait_reason = 'auto_disabled' and enqueue_works.trigger_source = 'manual_bulk')
         )
         order by q.id
-        for update
+        for update skip locked
     )
 
     update public.enrichment_queue as q
@@ -102,8 +102,8 @@ begin
             when q.id = any(complete_ids) then 'complete'
             when q.id = any(known_miss_ids) then 'known_miss'
             when q.id = any(new_ids) then 'enqueued'
-            when q.is_open then 'already_open'
-            else 'in_review'
+            when q.is_in_review then 'in_review'
+            else 'already_open'
         end,
         case when q.id = any(complete_ids || known_miss_ids) then null else q.id end
     from unnest(enqueue_works.work_ids) with ordinality as a (work_id, place)
@@ -115,7 +115,7 @@ begin
 end
 $$;
 comment on function enrichment.enqueue_works(uuid[], uuid[], enrichment.trigger_source, uuid, integer, uuid) is
-'Queues works, with an edition each where the caller knows it. Rows are inserted first and weighed by the same views as everywhere; those that could learn nothing are taken back before anyone sees them.';
+'Queues works, with an edition each where the caller knows it. Rows are inserted first and weighed by the same views as everywhere; those that could learn nothing are taken back before anyone sees them. Never waits for a row somebody works on: those are open already, and their priority no longer matters.';
 revoke all on function enrichment.enqueue_works(uuid[], uuid[], enrichment.trigger_source, uuid, integer, uuid)
 from public, anon, authenticated, service_role;
 

@@ -16,28 +16,37 @@ create function enrichment.postpone_unservable(queue_ids uuid[])
 returns void
 language sql set search_path = ''
 as $$
-    with waiting as (
-        select q.id, n.wait_reason, n.available_at
-        from public.enrichment_queue as q
-        join enrichment.needed_lookups as n on n.queue_id = q.id
-        where q.id = any(postpone_unservable.queue_ids) and n.wait_reason is not null
-        order by q.id
-        for update of q
-    )
-
     update public.enrichment_queue as q
-    set next_attempt_after = waiting.available_at, wait_reason = waiting.wait_reason, updated_at = now()
-    from waiting
-    where q.id = waiting.id and q.status = 'pending'
+    set next_attempt_after = waiting.until, wait_reason = waiting.reason, updated_at = now()
+    from (
+        select
+            due.id, case when is_switched_off then 'infinity' else n.available_at end as until,
+            case when is_switched_off then 'auto_disabled' else n.wait_reason end as reason
+        from public.enrichment_queue as due
+        cross join enrichment.settings as s
+        cross join lateral (select not s.auto_enabled and due.trigger_source <> 'manual_bulk') as switch (is_switched_off)
+        left join enrichment.needed_lookups as n on n.queue_id = due.id
+        where due.id = any(postpone_unservable.queue_ids)
+    ) as waiting
+    where q.id = waiting.id and waiting.reason is not null
 $$;
 comment on function enrichment.postpone_unservable(uuid[]) is
-'Pending rows whose next look-up belongs to a provider that may not be called now wait for it, with its reason.';
+'Due rows wait for the switch, or for the provider of their next look-up where that may not be called now, with the reason. The caller holds their locks.';
 revoke all on function enrichment.postpone_unservable(uuid[]) from public, anon, authenticated, service_role;
 
 create function enrichment.lock_due_rows(most integer)
 returns uuid[]
 language sql set search_path = ''
 as $$
+    -- Parsed works come before queue rows in every verb's order of locks, or a renamed work makes two of them wait for each other.
+    select enrichment.refresh_parsed_works(array(
+        select q.work_id
+        from public.enrichment_queue as q
+        where q.is_open and q.status = 'pending' and q.next_attempt_after <= now()
+        order by q.priority, q.next_attempt_after, q.id
+        limit lock_due_rows.most
+    ));
+
     with picked as (
         select q.id, q.priority, q.next_attempt_after
         from public.enrichment_queue as q
@@ -50,7 +59,7 @@ as $$
     select array_agg(picked.id order by picked.priority, picked.next_attempt_after, picked.id) from picked
 $$;
 comment on function enrichment.lock_due_rows(integer) is
-'Locks up to that many due rows that nobody else holds, first come first. Two claimers never get the same row.';
+'Locks up to that many due rows that nobody else holds, first come first, their works freshly parsed. Two claimers never get the same row.';
 revoke all on function enrichment.lock_due_rows(integer) from public, anon, authenticated, service_role;
 
 create function enrichment.claim_enrichment_impl(worker_name text, batch_size integer)
@@ -70,7 +79,6 @@ begin
     loop
         due_ids := enrichment.lock_due_rows(case when due_ids is null then batch else 1000 end);
         exit when due_ids is null;
-        perform enrichment.refresh_parsed_works((select array_agg(q.work_id) from public.enrichment_queue as q where q.id = any(due_ids)));
         perform enrichment.postpone_unservable(due_ids);
         select array_agg(q.id order by array_position(due_ids, q.id)) into servable_ids
         from public.enrichment_queue as q

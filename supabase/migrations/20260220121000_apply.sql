@@ -32,12 +32,12 @@ create function enrichment.score_candidates(queue_ids uuid[])
 returns setof enrichment.scored_book
 language sql stable set search_path = ''
 as $$
-    with wanted as (
+    with wanted as materialized (
         select
-            q.id, q.work_id, w.title_parts, w.author_parts, e.isbn13, e.isbn10, e.language,
+            q.id, q.work_id, w.title_parts, w.author_parts, e.isbn13, e.isbn10, enrichment.language_of(e.language) as language,
             enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10)) as isbn,
             (
-                select array_agg(substring(x.provider_id from '[^/]+$'))
+                select array_agg(split_part(x.provider_id, '/', -1))
                 from public.work_authors as wa
                 join public.external_ids as x on x.entity_type = 'author' and x.entity_id = wa.author_id
                 where wa.work_id = q.work_id
@@ -48,7 +48,8 @@ as $$
         where q.id = any(score_candidates.queue_ids)
     ),
 
-    pairs as (
+    -- Materialized: each score is computed once per pair, not once per mention.
+    pairs as materialized (
         select
             r.id, c.provider, c.work_key, c.title, c.author_names, c.work_values, c.edition_values, r.isbn,
             jsonb_build_object('entity_type', c.entity_type, 'provider_id', c.provider_id) as source_record,
@@ -162,12 +163,19 @@ create function enrichment.write_values(offers enrichment.offered_value[], actio
 returns void
 language sql set search_path = ''
 as $$
-    with applied as (
-        select o.*, q.work_id, q.edition_id, q.import_id, q.match_details, enrichment.current_values(w, e) -> o.field as old
-        from unnest(write_values.offers) as o
-        join public.enrichment_queue as q on q.id = o.queue_id
+    with before as materialized (
+        select q.id, q.work_id, q.edition_id, q.import_id, q.match_details - 'proposals' as match_details,
+            enrichment.current_values(w, e) as old_values
+        from public.enrichment_queue as q
         join public.works as w on w.id = q.work_id
         left join public.editions as e on e.id = q.edition_id
+        where q.id in (select o.queue_id from unnest(write_values.offers) as o where o.is_applied)
+    ),
+
+    applied as (
+        select o.*, b.work_id, b.edition_id, b.import_id, b.match_details, b.old_values -> o.field as old
+        from unnest(write_values.offers) as o
+        join before as b on b.id = o.queue_id
         where o.is_applied
     ),
 
@@ -222,7 +230,7 @@ as $$
         a.queue_id, a.work_id, a.edition_id, a.import_id, write_values.action, a.provider,
         a.source_record || jsonb_build_object('work_key', a.work_key), a.confidence,
         jsonb_object_agg(a.field, jsonb_build_object('old', a.old, 'new', a.value)), jsonb_object_agg(a.field, a.old),
-        a.match_details - 'proposals', write_values.actor
+        a.match_details, write_values.actor
     from applied as a
     group by a.queue_id, a.work_id, a.edition_id, a.import_id, a.provider, a.work_key, a.source_record, a.confidence, a.match_details
 $$;
@@ -339,7 +347,6 @@ declare
     offers enrichment.offered_value[];
     verdicts enrichment.verdict[];
 begin
-    perform enrichment.refresh_parsed_works((select array_agg(q.work_id) from public.enrichment_queue as q where q.id = any(resolve_rows.queue_ids)));
     perform enrichment.parse_records(resolve_rows.queue_ids);
     perform enrichment.lock_catalogue(resolve_rows.queue_ids);
 
@@ -421,23 +428,35 @@ language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
     batch integer := coalesce(sweep_enrichment_impl.batch_size, (select s.sweep_batch_size from enrichment.settings as s));
+    answerable_ids uuid[];
     claimed_ids uuid[];
 begin
     if batch not between 1 and 1000 then
         perform enrichment.refuse('PT422', format('batch_size %s is not between 1 and 1,000', batch), 'call it again for more');
     end if;
 
-    with answerable as (
+    select array_agg(answerable.id) into answerable_ids
+    from (
         select q.id
         from public.enrichment_queue as q
-        where q.is_open and q.status = 'pending'
+        cross join enrichment.settings as s
+        where q.is_open and q.status = 'pending' and (s.auto_enabled or q.trigger_source = 'manual_bulk')
             and (q.next_attempt_after <= now() or q.wait_reason not in ('backoff', 'stale', 'auto_disabled'))
-            and exists (
-                select 1 from enrichment.queue_records as r
-                where r.queue_id = q.id and r.fetched_at > coalesce(q.scored_at, '-infinity')
+            and q.id in (
+                select r.queue_id from enrichment.queue_records as r
+                where r.is_open and r.fetched_at > coalesce(r.scored_at, '-infinity')
             )
         order by q.priority, q.next_attempt_after, q.id
         limit batch
+    ) as answerable;
+
+    perform enrichment.refresh_parsed_works(array(select q.work_id from public.enrichment_queue as q where q.id = any(answerable_ids)));
+
+    with picked as (
+        select q.id
+        from public.enrichment_queue as q
+        where q.id = any(answerable_ids) and q.status = 'pending'
+        order by q.id
         for update skip locked
     ),
 
@@ -445,8 +464,8 @@ begin
         update public.enrichment_queue as q
         set status = 'in_progress', started_at = now(), attempt_count = q.attempt_count + 1, wait_reason = null,
             claim_token = gen_random_uuid(), claimed_by = 'sweep', updated_at = now()
-        from answerable
-        where q.id = answerable.id
+        from picked
+        where q.id = picked.id
         returning q.id
     )
 
@@ -544,6 +563,10 @@ begin
     end if;
     perform enrichment.refuse_long_list(jsonb_array_length(apply_enrichment_impl.results));
     select array_agg(r) into elements from enrichment.read_results(apply_enrichment_impl.results) as r;
+
+    perform enrichment.refresh_parsed_works(array(
+        select q.work_id from public.enrichment_queue as q where q.id in (select e.queue_id from unnest(elements) as e)
+    ));
 
     with held as (
         select q.id, q.claim_token

@@ -133,7 +133,9 @@ as $$
     )
 
     select
-        n.next_attempt_after, round(greatest(extract(epoch from n.next_attempt_after - clock_timestamp()), 0), 3), n.wait_reason,
+        n.next_attempt_after,
+        case when n.next_attempt_after is not null then round(greatest(extract(epoch from n.next_attempt_after - clock_timestamp()), 0), 3) end,
+        n.wait_reason,
         (select count(*)::integer from open_rows as o where o.status = 'pending'),
         (select count(*)::integer from open_rows as o where o.status = 'in_progress')
     from (select) as always
@@ -149,6 +151,6 @@ as $$
     select * from enrichment.enrichment_due_impl()
 $$;
 comment on function public.enrichment_due() is
-'When a worker should come back: due_at and due_in (seconds, 0 for now) of the next pending row, why it waits, and how many are pending and in progress. due_at is null where nothing will be due by itself.';
+'When a worker should come back: due_at and due_in (seconds, 0 for now) of the next pending row, why it waits, and how many are pending and in progress. both are null where nothing will be due by itself.';
 revoke all on function public.enrichment_due() from public, anon, authenticated, service_role;
 grant execute on function public.enrichment_due() to service_role;
