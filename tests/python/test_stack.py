@@ -147,7 +147,8 @@ def test_new_tables_are_open_or_closed_to_the_api_as_the_project_says(up, defaul
         for role in ("anon", "authenticated", "service_role"):
             row = connection.execute(
                 """
-                select has_table_privilege(%(role)s, 't', 'insert'), has_sequence_privilege(%(role)s, 's', 'usage')
+                select has_table_privilege(%(role)s, 't', 'insert'),
+                    has_sequence_privilege(%(role)s, 's', 'usage')
                 """,
                 {"role": role},
             ).fetchone()

@@ -1,0 +1,306 @@
+"""One method per public SQL function: same name, same parameter names, same meaning of the defaults.
+
+What a verb does, who may call it and what it refuses is written in the database, beside the function (`\\df+`
+shows it); the docstrings here only say what goes in and comes out. Arguments left at None are not sent, so
+the SQL default holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import httpx
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.rows import dict_row
+from psycopg.types.datetime import TimestamptzLoader
+from psycopg_pool import AsyncConnectionPool
+from supabase import AsyncClientOptions, acreate_client
+
+from book_enrichment.database.doors import Door, Json, Pool, PostgresDoor, PostgrestDoor, Row
+from book_enrichment.errors import EnrichmentError
+from book_enrichment.records import (
+    ApplyOutcome,
+    ClaimedRow,
+    Due,
+    EnqueueOutcome,
+    FieldLock,
+    ImportOutcome,
+    OverviewLine,
+    ProviderState,
+    Pruned,
+    QueueRow,
+    QueueState,
+    Record,
+    Reservation,
+    ReviewOutcome,
+    Setting,
+    SweepOutcome,
+    WorkStatus,
+)
+from book_enrichment.settings import Settings
+
+R = TypeVar("R", bound=Record)
+
+# Longest wait for one answer and for one connection. Hosted service_role statements end after 8 s; an import
+# of 500 rows and a sweep of 500 works stay well under that.
+ANSWER_SECONDS = 30.0
+CONNECT_SECONDS = 5.0
+
+
+class Database:
+    """The verbs of the database, through whichever door it is given."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+
+    async def call(self, function: str, **arguments: Any) -> list[Row]:
+        """Any public function by name; the rows as they come through the door."""
+        return await self.door.call(
+            function, {name: value for name, value in arguments.items() if value is not None}
+        )
+
+    async def _all(self, record: type[R], function: str, **arguments: Any) -> list[R]:
+        return [record.from_row(row) for row in await self.call(function, **arguments)]
+
+    async def _first(self, record: type[R], function: str, **arguments: Any) -> R | None:
+        return next(iter(await self._all(record, function, **arguments)), None)
+
+    async def _one(self, record: type[R], function: str, **arguments: Any) -> R:
+        (only,) = await self._all(record, function, **arguments)
+        return only
+
+    # A work comes in, and gets in line.
+
+    async def import_library(
+        self,
+        user_id: UUID,
+        import_source: str,
+        rows: Sequence[Mapping[str, Any]],
+        import_id: UUID | None = None,
+    ) -> list[ImportOutcome]:
+        """Up to 500 parsed CSV rows, an outcome each; `import_id` ties the calls for one file together."""
+        return await self._all(
+            ImportOutcome,
+            "import_library",
+            user_id=user_id,
+            import_source=import_source,
+            rows=Json(rows),
+            import_id=import_id,
+        )
+
+    async def enqueue_enrichment(
+        self,
+        work_ids: Sequence[UUID],
+        trigger_source: str | None = None,
+        triggered_by: UUID | None = None,
+        priority: int | None = None,
+    ) -> list[EnqueueOutcome]:
+        """Up to 1,000 works; a lower `priority` goes first."""
+        return await self._all(
+            EnqueueOutcome,
+            "enqueue_enrichment",
+            work_ids=list(work_ids),
+            trigger_source=trigger_source,
+            triggered_by=triggered_by,
+            priority=priority,
+        )
+
+    async def sweep_enrichment(self, batch_size: int | None = None) -> list[SweepOutcome]:
+        """One batch of the cached lane; an empty list means that the cache has no more answers."""
+        return await self._all(SweepOutcome, "sweep_enrichment", batch_size=batch_size)
+
+    # A worker takes it, asks, and answers.
+
+    async def claim_enrichment(self, worker_name: str, batch_size: int | None = None) -> list[ClaimedRow]:
+        """Rows that are due and whose look-ups may be made now."""
+        return await self._all(ClaimedRow, "claim_enrichment", worker_name=worker_name, batch_size=batch_size)
+
+    async def reserve_provider_calls(self, provider: str, calls: int | None = None) -> Reservation:
+        """Leave for up to `calls` HTTP calls, to be used within two seconds."""
+        return await self._one(Reservation, "reserve_provider_calls", provider=provider, calls=calls)
+
+    async def report_provider_calls(
+        self,
+        provider: str,
+        succeeded: int | None = None,
+        failed: int | None = None,
+        last_error: str | None = None,
+        retry_after: float | None = None,
+        reason: str | None = None,
+    ) -> ProviderState:
+        """How calls went. `retry_after`: seconds the provider asked for.
+
+        `reason` pauses it until a setting changes: no_key | bad_key | quota_zero | identify.
+        """
+        return await self._one(
+            ProviderState,
+            "report_provider_calls",
+            provider=provider,
+            succeeded=succeeded,
+            failed=failed,
+            last_error=last_error,
+            retry_after=retry_after,
+            reason=reason,
+        )
+
+    async def apply_enrichment(self, results: Sequence[Mapping[str, Any]]) -> list[ApplyOutcome]:
+        """Up to 1,000 claimed rows with what was answered; one outcome each, a bad one fails alone.
+
+        An element: {queue_id, claim_token, lookups: [{provider, kind, key, raw | no_match}]}.
+        """
+        return await self._all(ApplyOutcome, "apply_enrichment", results=Json(results))
+
+    async def fail_enrichment(self, queue_id: UUID, claim_token: UUID, error: str) -> QueueState | None:
+        """A lasting error of this row's own look-up: spends the attempt."""
+        return await self._first(
+            QueueState, "fail_enrichment", queue_id=queue_id, claim_token=claim_token, error=error
+        )
+
+    async def release_enrichment(
+        self, queue_id: UUID, claim_token: UUID, reason: str, retry_at: datetime | None = None
+    ) -> QueueState | None:
+        """Not this row's fault: back in line, the attempt given back, saying why and until when."""
+        return await self._first(
+            QueueState,
+            "release_enrichment",
+            queue_id=queue_id,
+            claim_token=claim_token,
+            reason=reason,
+            retry_at=retry_at,
+        )
+
+    async def enrichment_due(self) -> Due:
+        """When to come back, and why not earlier."""
+        return await self._one(Due, "enrichment_due")
+
+    # Housekeeping, otherwise done by pg_cron.
+
+    async def reset_stale_enrichment(self, older_than: timedelta | None = None) -> list[QueueState]:
+        """Claims of workers that are gone, back in line."""
+        return await self._all(QueueState, "reset_stale_enrichment", older_than=older_than)
+
+    async def prune_enrichment(self) -> list[Pruned]:
+        """What is past its age, removed."""
+        return await self._all(Pruned, "prune_enrichment")
+
+    async def configure_enrichment(self, changes: Mapping[str, Any] | None = None) -> list[Setting]:
+        """All settings, after the changes (none: just read them)."""
+        return await self._all(
+            Setting, "configure_enrichment", changes=None if changes is None else Json(changes)
+        )
+
+    async def enrichment_overview(self) -> list[OverviewLine]:
+        """Rows by state and by what they wait for."""
+        return await self._all(OverviewLine, "enrichment_overview")
+
+    # The reader's buttons and pages.
+
+    async def trigger_enrichment(self, work_ids: Sequence[UUID]) -> list[EnqueueOutcome]:
+        """Works of the reader's own library."""
+        return await self._all(EnqueueOutcome, "trigger_enrichment", work_ids=list(work_ids))
+
+    async def trigger_missing_enrichment(self) -> list[EnqueueOutcome]:
+        """Every work of the reader's library that lacks something."""
+        return await self._all(EnqueueOutcome, "trigger_missing_enrichment")
+
+    async def enrichment_status(self, work_ids: Sequence[UUID]) -> list[WorkStatus]:
+        """Badges for a page of works."""
+        return await self._all(WorkStatus, "enrichment_status", work_ids=list(work_ids))
+
+    async def list_enrichment(
+        self, status: str | None = None, page_size: int | None = None, cursor: str | None = None
+    ) -> list[QueueRow]:
+        """A page of the queue, newest first; `cursor` is that of the last row of the page before."""
+        return await self._all(QueueRow, "list_enrichment", status=status, page_size=page_size, cursor=cursor)
+
+    async def approve_enrichment(
+        self, queue_id: UUID, fields: Sequence[str] | None = None
+    ) -> ReviewOutcome | None:
+        """Write what was proposed: all of it, or only the ticked `fields`."""
+        return await self._first(
+            ReviewOutcome,
+            "approve_enrichment",
+            queue_id=queue_id,
+            fields=None if fields is None else list(fields),
+        )
+
+    async def dismiss_enrichment(self, queue_id: UUID) -> ReviewOutcome | None:
+        """Not this book: the candidate is not proposed again."""
+        return await self._first(ReviewOutcome, "dismiss_enrichment", queue_id=queue_id)
+
+    async def lock_fields(
+        self, work_id: UUID, fields: Sequence[str], edition_id: UUID | None = None
+    ) -> list[FieldLock]:
+        """Fields that enrichment must leave alone from now on."""
+        return await self._all(
+            FieldLock, "lock_fields", work_id=work_id, fields=list(fields), edition_id=edition_id
+        )
+
+
+class NotConfigured(EnrichmentError):
+    """The environment does not say where the database is."""
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database the settings name: straight when DATABASE_URL is set, otherwise by HTTP through PostgREST.
+
+    Raises:
+        NotConfigured: the settings name none.
+    """
+    if settings.database_url is not None:
+        async with postgres_pool(settings.database_url.get_secret_value()) as pool:
+            yield Database(PostgresDoor(pool))
+    elif settings.supabase_url is not None and settings.supabase_service_role_key is not None:
+        # `retries` are for connections that were refused: nothing was sent, so repeating is safe.
+        transport = httpx.AsyncHTTPTransport(retries=2)
+        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+        async with httpx.AsyncClient(transport=transport, timeout=timeout) as http:
+            client = await acreate_client(
+                settings.supabase_url,
+                settings.supabase_service_role_key.get_secret_value(),
+                AsyncClientOptions(httpx_client=http),
+            )
+            yield Database(PostgrestDoor(client))
+    else:
+        raise NotConfigured(
+            "no database is configured",
+            hint="set DATABASE_URL, or SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY; "
+            'for the local stack: eval "$(make -s env)"',
+        )
+
+
+class _MomentOrNever(TimestamptzLoader):
+    """`infinity` is later than any Python datetime; it arrives as the word, as it does through PostgREST."""
+
+    def load(self, data: Buffer) -> Any:
+        return "infinity" if data == b"infinity" else super().load(data)
+
+
+async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
+    connection.adapters.register_loader("timestamptz", _MomentOrNever)
+
+
+@asynccontextmanager
+async def postgres_pool(conninfo: str) -> AsyncIterator[Pool]:
+    """Connections that live behind a transaction pooler, too: nothing prepared, a call is a transaction.
+
+    A connection is looked at before it is used, so that a restarted server costs no call.
+    """
+    pool: Pool = AsyncConnectionPool(
+        conninfo,
+        open=False,
+        min_size=1,
+        max_size=4,
+        timeout=CONNECT_SECONDS,
+        check=AsyncConnectionPool.check_connection,
+        configure=_configure,
+        kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row, "connect_timeout": 5},
+    )
+    async with pool:
+        yield pool

@@ -1,0 +1,266 @@
+"""What comes back from the database: one frozen dataclass per verb, one line per column.
+
+Every record is read by column name with `from_row`. The two doors speak differently (PostgREST sends strings
+and JSON numbers, psycopg sends objects), so a value is decoded by the type its field is annotated with, and
+both doors end in equal records.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Self
+from uuid import UUID
+
+from book_enrichment.providers import Lookup
+
+
+def _datetime(value: Any) -> datetime | None:
+    if value == "infinity":  # a row that waits for a switch has no moment to name
+        return None
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment.astimezone(UTC)
+
+
+def _uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+@cache
+def _decoder(annotation: Any) -> Callable[[Any], Any]:
+    """The function that turns a column's value, from either door, into the annotated type."""
+    if annotation is datetime:
+        return _datetime
+    if annotation is UUID:
+        return _uuid
+    if annotation is float:
+        return float
+    if annotation is Lookup:
+        return Lookup.from_row
+    if isinstance(annotation, types.UnionType):
+        (inner,) = (_decoder(part) for part in typing.get_args(annotation) if part is not types.NoneType)
+        return lambda value: None if value is None else inner(value)
+    if typing.get_origin(annotation) is tuple:
+        element = _decoder(typing.get_args(annotation)[0])
+        return lambda value: tuple(element(each) for each in value or ())
+    return _as_it_is
+
+
+@cache
+def _decoders(record: Any) -> dict[str, Callable[[Any], Any]]:
+    hints = typing.get_type_hints(record)
+    return {field.name: _decoder(hints[field.name]) for field in dataclasses.fields(record)}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of a verb's answer. Columns it does not know are ignored: a newer database may say more."""
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Read by column name; KeyError when the database leaves out a column that this record names."""
+        decoders = _decoders(cls)  # type: ignore[arg-type]  # mypy takes a class for unhashable
+        return cls(**{name: decode(row[name]) for name, decode in decoders.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOutcome(Record):
+    """What became of one CSV row."""
+
+    row_number: int  # as in a spreadsheet: the first data line is 2
+    outcome: str  # created | matched | duplicate | rejected
+    reason: str | None  # why it was rejected
+    work_id: UUID | None
+    edition_id: UUID | None
+    library_item_id: UUID | None
+    enrichment: str | None  # the enqueue outcome; None when it was not asked
+    queue_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueueOutcome(Record):
+    """What became of one work that was to be enqueued."""
+
+    work_id: UUID
+    outcome: str  # enqueued | already_open | in_review | complete | known_miss | unknown
+    queue_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepOutcome(Record):
+    """A row that the database answered from its own cache."""
+
+    queue_id: UUID
+    work_id: UUID
+    status: str
+    confidence: str | None  # high | medium | low | none
+    fields_applied: tuple[str, ...]
+    wait_reason: str | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRow(Record):
+    """A row that is ours until it is applied, failed, released or grows stale."""
+
+    queue_id: UUID
+    claim_token: UUID  # goes back with every answer; a claim that was reset changes nothing
+    work_id: UUID
+    edition_id: UUID | None
+    title: str
+    authors: tuple[str, ...]
+    attempt_count: int  # this one included
+    lookups: tuple[Lookup, ...]  # what is still to be asked; may be empty
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation(Record):
+    """Leave to call a provider: use it within two seconds or throw it away."""
+
+    granted: int
+    retry_after: float | None  # seconds, 0 when granted; None: until a setting changes
+    reason: str | None  # rate | daily | breaker | retry_after | no_contact | no_key | disabled …
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState(Record):
+    """How a provider stands after a report."""
+
+    provider: str
+    failures: int  # in a row
+    open_until: datetime | None  # the breaker
+    retry_at: datetime | None  # what the provider asked for
+    paused_reason: str | None  # no_key | bad_key | quota_zero | identify
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOutcome(Record):
+    """What became of one element of an apply call."""
+
+    position: int  # in the array that was sent, from 0
+    queue_id: UUID | None
+    outcome: str  # applied | stale_claim | rejected
+    status: str | None
+    confidence: str | None
+    fields_applied: tuple[str, ...]
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState(Record):
+    """Where a queue row stands after a fail, a release or a stale reset."""
+
+    queue_id: UUID
+    status: str
+    attempt_count: int
+    next_attempt_after: datetime | None  # None: when a setting changes
+    wait_reason: str | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned(Record):
+    """How much of one kind was removed by age."""
+
+    subject: str
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due(Record):
+    """When a worker should come back."""
+
+    due_at: datetime | None  # None when nothing is pending
+    due_in: float | None  # seconds, never negative
+    reason: str | None
+    pending: int
+    in_progress: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkStatus(Record):
+    """A badge: the newest queue row of one work."""
+
+    work_id: UUID
+    queue_id: UUID | None
+    status: str | None
+    confidence: str | None
+    wait_reason: str | None
+    next_attempt_after: datetime | None
+    last_error: str | None
+    cover_applied: bool | None
+    fields_applied: tuple[str, ...]
+    cover_url: str | None
+    last_enriched_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow(Record):
+    """A line of the queue page."""
+
+    queue_id: UUID
+    work_id: UUID
+    title: str
+    authors: tuple[str, ...]
+    status: str
+    confidence: str | None
+    wait_reason: str | None
+    next_attempt_after: datetime | None
+    last_error: str | None
+    cover_url: str | None
+    cover_applied: bool | None
+    fields_applied: tuple[str, ...]
+    providers_attempted: tuple[str, ...]
+    match_details: dict[str, Any] | None
+    trigger_source: str
+    created_at: datetime
+    finished_at: datetime | None
+    cursor: str | None  # give it back to get the rows after this one
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewOutcome(Record):
+    """What a person's decision wrote."""
+
+    queue_id: UUID
+    status: str
+    fields_applied: tuple[str, ...]
+    fields_skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldLock(Record):
+    """A field that enrichment leaves alone."""
+
+    work_id: UUID
+    edition_id: UUID | None  # None for a field of the work
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Record):
+    """One setting of the database, after the change."""
+
+    name: str
+    value: str | None
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewLine(Record):
+    """A line of the dashboard: how many rows are in one state, for one reason."""
+
+    status: str
+    wait_reason: str | None
+    rows: int
+    oldest: datetime | None
+    until: datetime | None  # when the waiting ends

@@ -1,0 +1,78 @@
+"""What can be set from outside, in one place: environment variables, or a `.env` file in the current folder.
+
+Read once when a program starts, then handed to whoever needs it. The flags among them live in the database,
+where every worker sees the same ones; `flags()` tells which of them this environment really sets, and only
+those are written there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# The settings of the database that an environment may set: the variable is the name in capitals after
+# ENRICHMENT_.
+FLAGS = (
+    "auto_enabled",
+    "auto_apply_covers",
+    "auto_apply_metadata",
+    "batch_size",
+    "provider_delay_ms",
+    "contact",
+)
+
+# One printable word that somebody can write to.
+CONTACT = r"^[!-~]*(@|https?://)[!-~]+$"
+
+
+class Settings(BaseSettings):
+    """The environment, typed. An empty variable counts as not set; secrets never show in logs."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True, frozen=True
+    )
+
+    supabase_url: Annotated[str | None, Field(validation_alias="SUPABASE_URL")] = None
+    """Address of the project, `https://<ref>.supabase.co`. With the service role key: the PostgREST door."""
+
+    supabase_service_role_key: Annotated[
+        SecretStr | None, Field(validation_alias="SUPABASE_SERVICE_ROLE_KEY")
+    ] = None
+    """The key that may call the service verbs. Secret."""
+
+    database_url: Annotated[SecretStr | None, Field(validation_alias="DATABASE_URL")] = None
+    """`postgresql://…` for the direct door; wins when both are set. Secret, since it carries a password."""
+
+    auto_enabled: Annotated[bool, Field(validation_alias="ENRICHMENT_AUTO_ENABLED")] = False
+    """Master switch: may rows that nobody asked for by hand (imports, scheduled) be worked on?"""
+
+    auto_apply_covers: Annotated[bool, Field(validation_alias="ENRICHMENT_AUTO_APPLY_COVERS")] = True
+    """May a good match fill an empty cover without a person looking at it?"""
+
+    auto_apply_metadata: Annotated[bool, Field(validation_alias="ENRICHMENT_AUTO_APPLY_METADATA")] = False
+    """May an excellent match fill empty text fields without a person looking at them?"""
+
+    batch_size: Annotated[int, Field(validation_alias="ENRICHMENT_BATCH_SIZE", ge=1, le=100)] = 10
+    """Works per claim; at most 100."""
+
+    provider_delay_ms: Annotated[
+        int, Field(validation_alias="ENRICHMENT_PROVIDER_DELAY_MS", ge=0, le=60_000)
+    ] = 500
+    """Least gap between two calls of one worker to one provider, milliseconds."""
+
+    contact: Annotated[str | None, Field(validation_alias="ENRICHMENT_CONTACT", pattern=CONTACT)] = None
+    """E-mail or web address for the User-Agent. Open Library is not asked without one."""
+
+    google_books_api_key: Annotated[SecretStr | None, Field(validation_alias="GOOGLE_BOOKS_API_KEY")] = None
+    """Key for Google Books. Secret: the database only learns that there is one."""
+
+    open_library_url: Annotated[str, Field(validation_alias="ENRICHMENT_OPEN_LIBRARY_URL")] = (
+        "https://openlibrary.org"
+    )
+    """Where Open Library answers; the demo and the tests point it to a server of their own."""
+
+    def flags(self) -> dict[str, bool | int | str]:
+        """The flags this environment sets, for `configure_enrichment`; others keep their value there."""
+        return {name: getattr(self, name) for name in FLAGS if name in self.model_fields_set}

@@ -1,0 +1,225 @@
+"""The command line, as a person and as a script meet it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import psycopg
+import pytest
+from typer.testing import CliRunner, Result
+
+from book_enrichment import __version__
+from book_enrichment.cli import app
+
+HEADER = "Book Id,Title,Author,Additional Authors,ISBN,ISBN13,My Rating,Publisher,Binding,Number of Pages,"
+HEADER += "Year Published,Original Publication Year,Date Added,Bookshelves,Exclusive Shelf"
+GATSBY = '1,The Great Gatsby,F. Scott Fitzgerald,,="0743273567",="9780743273565",5,Scribner,Paperback,'
+GATSBY += "180,2004,1925,,,read"
+DUNE = '2,"Dune (Dune, #1)",Frank Herbert,,="",="",0,Ace,Paperback,,,1965,,,to-read'
+UNTITLED = '3,,Nobody,,="",="",0,,,,,,,,read'
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of ours, and a folder without a .env file."""
+    monkeypatch.chdir(tmp_path)
+    for variable in list(os.environ):
+        if variable.startswith(("ENRICHMENT_", "SUPABASE_", "DATABASE_URL", "GOOGLE_BOOKS")):
+            monkeypatch.delenv(variable)
+
+
+@pytest.fixture(params=["postgres", "postgrest"])
+def run(request, monkeypatch, database_url, supabase_url, service_key):
+    """`run("status", "--json")` through one door, then through the other."""
+    if request.param == "postgres":
+        monkeypatch.setenv("DATABASE_URL", database_url)
+    else:
+        monkeypatch.setenv("SUPABASE_URL", supabase_url)
+        monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", service_key)
+    return lambda *arguments: invoke(*arguments)
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    """Three rows, one of which cannot be imported."""
+    file = tmp_path / "goodreads_library_export.csv"
+    file.write_text("\n".join([HEADER, GATSBY, DUNE, UNTITLED]) + "\n", encoding="utf-8")
+    return file
+
+
+def test_an_import_tells_what_became_of_each_row(run, export, create_reader) -> None:
+    """A rejected row is listed with its reason; the rest is in, and that is a success."""
+    reader, _ = create_reader("ada")
+    result = run("import", export, "--user", reader)
+    assert result.exit_code == 0, result.output
+    assert "new books" in result.stdout
+    assert re.search(r"Row 4: .*title", result.stdout)
+
+
+def test_a_script_reads_json(run, export, create_reader) -> None:
+    """Stdout is one JSON object and nothing else."""
+    create_reader("ada")
+    result = run("import", export, "--user", "ada", "--json")
+    told = json.loads(result.stdout)
+    assert told["source"] == "goodreads"
+    assert told["summary"] == {"created": 2, "matched": 0, "duplicate": 0, "rejected": 1}
+    assert [row["outcome"] for row in told["rows"]] == ["created", "created", "rejected"]
+    assert told["rows"][2]["reason"]
+
+
+def test_importing_twice_changes_nothing(run, export, create_reader) -> None:
+    """The reader may be unsure whether it worked and do it again."""
+    create_reader("ada")
+    run("import", export, "--user", "ada")
+    told = json.loads(run("import", export, "--user", "ada", "--json").stdout)
+    assert told["summary"] == {"created": 0, "matched": 0, "duplicate": 2, "rejected": 1}
+
+
+def test_a_file_that_is_no_export_is_exit_2(run, tmp_path) -> None:
+    """With a sentence about what it is and a hint what to do."""
+    picture = tmp_path / "library.csv"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n")
+    result = run("import", picture, "--user", uuid.uuid4())
+    assert result.exit_code == 2
+    assert "picture" in result.stderr
+    assert "hint:" in result.stderr
+    assert run("import", tmp_path / "missing.csv", "--user", "ada").exit_code == 2
+
+
+def test_an_unknown_reader_is_exit_4(run, export) -> None:
+    """By handle or by id."""
+    for user in ("nobody", str(uuid.uuid4())):
+        result = run("import", export, "--user", user)
+        assert result.exit_code == 4, result.output
+        assert user in result.stderr.replace("\n", "")
+
+
+def test_a_database_that_is_away_is_exit_3(export, monkeypatch) -> None:
+    """So that a script can try again later."""
+    monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "x.y.z")
+    assert invoke("status").exit_code == 3
+    assert invoke("import", export, "--user", uuid.uuid4()).exit_code == 3
+    assert invoke("run", "--drain", "--patience", "0").exit_code == 3
+
+
+def test_without_a_project_it_says_what_to_set() -> None:
+    """Also how to point it at the local stack."""
+    result = invoke("status")
+    assert result.exit_code == 2
+    told = result.stderr.replace("\n", " ")
+    assert "DATABASE_URL" in told
+    assert 'eval "$(make -s env)"' in told
+
+
+def test_a_wrong_variable_is_named(monkeypatch) -> None:
+    """And its value is not printed: it might be a key in the wrong place."""
+    monkeypatch.setenv("ENRICHMENT_BATCH_SIZE", "sesame")
+    result = invoke("status")
+    assert result.exit_code == 2
+    assert "ENRICHMENT_BATCH_SIZE" in result.stderr
+    assert "sesame" not in result.stderr
+
+
+def test_status_says_what_waits_for_what(run, export, create_reader) -> None:
+    """Rows of an import wait for the switch until it is turned."""
+    create_reader("ada")
+    assert "empty" in run("status").stdout
+    run("import", export, "--user", "ada")
+    assert "auto_disabled" in run("status").stdout
+    told = json.loads(run("status", "--json").stdout)
+    assert told["overview"][0]["wait_reason"] == "auto_disabled"
+    assert told["due"]["pending"] == 2
+
+
+def test_flags_of_the_environment_are_written_by_commands_that_change(
+    run, export, create_reader, monkeypatch
+) -> None:
+    """Importing with AUTO_ENABLED set turns the switch first; looking at the status changes nothing."""
+    create_reader("ada")
+    run("import", export, "--user", "ada")
+    monkeypatch.setenv("ENRICHMENT_AUTO_ENABLED", "true")
+    assert "auto_disabled" in run("status").stdout
+    run("import", export, "--user", "ada")
+    assert "auto_disabled" not in run("status").stdout
+
+
+def test_works_are_enqueued_by_id_or_all_that_lack_something(run, database_url) -> None:
+    """One outcome each, counted."""
+    with psycopg.connect(database_url) as connection:
+        insert = "insert into public.works (title) select 'Dune' from generate_series(1, 3) returning id"
+        works = [row[0] for row in connection.execute(insert)]
+    told = json.loads(run("enqueue", works[0], uuid.uuid4(), "--json").stdout)
+    assert told["outcomes"] == {"enqueued": 1, "unknown": 1}
+    told = json.loads(run("enqueue", "--missing", "--json").stdout)
+    assert told["outcomes"] == {"enqueued": 2, "already_open": 1}
+    assert run("enqueue").exit_code == 2
+    assert run("enqueue", "--missing", works[0]).exit_code == 2
+    assert run("enqueue", "no-uuid").exit_code == 2
+
+
+def test_run_drains_and_tells_what_it_did(run, export, create_reader) -> None:
+    """Without a contact nobody is asked, and it says so."""
+    create_reader("ada")
+    run("import", export, "--user", "ada")
+    result = run("run", "--drain", "--patience", "0", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["claimed"], told["calls"], told["pending"]) == (0, {}, 2)
+    assert "ENRICHMENT_CONTACT" in result.stderr
+
+
+def test_a_running_worker_ends_on_sigterm_with_exit_0(database_url, tmp_path) -> None:
+    """As a process of its own, the way a host runs it."""
+    command = [sys.executable, "-c", "from book_enrichment.cli import app; app()", "run", "--json"]
+    environment = {**os.environ, "DATABASE_URL": database_url, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert "ENRICHMENT_CONTACT" in process.stderr.readline()  # the signal handlers come right after
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        query = """
+            select count(*) from pg_stat_activity
+            where datname = current_database() and query like '%enrichment_due%' and pid <> pg_backend_pid()
+        """
+        while connection.execute(query).fetchone() == (0,):
+            time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert json.loads(out)["claimed"] == 0
+
+
+def test_every_command_has_an_example() -> None:
+    """--help is the manual."""
+    for command in ("import", "run", "status", "enqueue"):
+        told = invoke(command, "--help").stdout
+        assert "Example" in told, command
+        assert f"book-enrichment {command}" in told, command
+
+
+def test_the_version_and_completion() -> None:
+    """What people ask first."""
+    assert __version__ in invoke("--version").stdout
+    assert "--install-completion" in invoke("--help").stdout
+
+
+def test_no_color_means_no_colour() -> None:
+    """Also where a terminal would show it: here the error, which is red otherwise."""
+    command = [sys.executable, "-c", "from book_enrichment.cli import app; app()", "status"]
+    for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+        environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm", **variables}
+        told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stderr
+        assert "no database is configured" in told
+        assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", told)) == coloured

@@ -1,0 +1,92 @@
+"""Settings: what the environment says, and what of it is written to the database."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from book_enrichment.settings import FLAGS, Settings
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of ours, and a folder without a .env file."""
+    monkeypatch.chdir(tmp_path)
+    for variable in ("GOOGLE_BOOKS_API_KEY", *(f"ENRICHMENT_{flag.upper()}" for flag in FLAGS)):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_only_flags_that_are_set_are_written() -> None:
+    """A database that was configured by hand is not reset to our defaults by a client that says nothing."""
+    assert Settings().flags() == {}
+
+
+def test_a_flag_that_is_set_is_written_with_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one whose value is the default."""
+    monkeypatch.setenv("ENRICHMENT_AUTO_ENABLED", "true")
+    monkeypatch.setenv("ENRICHMENT_AUTO_APPLY_COVERS", "true")
+    monkeypatch.setenv("ENRICHMENT_BATCH_SIZE", "25")
+    monkeypatch.setenv("ENRICHMENT_CONTACT", "me@example.org")
+    assert Settings().flags() == {
+        "auto_enabled": True,
+        "auto_apply_covers": True,
+        "batch_size": 25,
+        "contact": "me@example.org",
+    }
+
+
+def test_the_request_s_defaults() -> None:
+    """Conservative: nothing runs by itself, covers are applied, text is not."""
+    settings = Settings()
+    assert (settings.auto_enabled, settings.auto_apply_covers, settings.auto_apply_metadata) == (
+        False,
+        True,
+        False,
+    )
+    assert (settings.batch_size, settings.provider_delay_ms) == (10, 500)
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ENRICHMENT_CONTACT=` in a hosting panel is how people leave it out."""
+    monkeypatch.setenv("ENRICHMENT_CONTACT", "")
+    monkeypatch.setenv("ENRICHMENT_AUTO_ENABLED", "")
+    assert Settings().flags() == {}
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Foreign lines in it are left alone."""
+    (tmp_path / ".env").write_text(
+        "ENRICHMENT_CONTACT=file@example.org\nENRICHMENT_BATCH_SIZE=7\nOTHER_TOOL=1\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("ENRICHMENT_BATCH_SIZE", "8")
+    assert Settings().flags() == {"contact": "file@example.org", "batch_size": 8}
+
+
+def test_secrets_never_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in a repr nor among the flags."""
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "key-one")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:key-two@db/postgres")
+    monkeypatch.setenv("GOOGLE_BOOKS_API_KEY", "key-three")
+    settings = Settings()
+    assert "key-" not in f"{settings!r} {settings} {settings.flags()}"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ENRICHMENT_BATCH_SIZE", "0"),
+        ("ENRICHMENT_BATCH_SIZE", "many"),
+        ("ENRICHMENT_PROVIDER_DELAY_MS", "-1"),
+        ("ENRICHMENT_AUTO_ENABLED", "perhaps"),
+        ("ENRICHMENT_CONTACT", "a friend"),
+    ],
+)
+def test_a_wrong_value_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """Not when the first call is made with it."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValidationError, match=variable):
+        Settings()
