@@ -248,9 +248,14 @@ class Stack:
     def _create(self) -> None:
         say(f"Making a new Postgres cluster for stack {self.name} ...")
         self.cluster.create()
-        random = [secrets.token_hex(20) for _ in range(3)]
+        generated = Secrets(
+            jwt_secret=secrets.token_hex(20),
+            postgres_password=secrets.token_hex(20),
+            authenticator_password=secrets.token_hex(20),
+            issued_at=int(time.time()),
+        )
         self._secrets_file.touch(mode=0o600)
-        self._secrets_file.write_text(json.dumps(asdict(Secrets(*random, issued_at=int(time.time())))))
+        self._secrets_file.write_text(json.dumps(asdict(generated)))
         self.cluster.start()
         self._run_file("roles.sql", "template1")
         passwords = {

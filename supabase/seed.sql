@@ -1,0 +1,1 @@
+-- Nothing is seeded: a library begins empty and is filled by an import.
