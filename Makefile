@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down reset status psql env migrate demo test pgtap pytest lint
+.PHONY: help venv up down reset status psql env migrate demo test pgtap pytest lint bench
 
 help: ## what you can do here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ status: venv ## what runs where
 psql: venv ## a prompt in its database
 	@$(STACK) psql
 
-env: venv ## its addresses and keys, for eval "$$(make -s env)"
+env: venv ## its addresses and keys, as lines a shell can eval
 	@$(STACK) env
 
 migrate: venv ## apply missing migrations: to DATABASE_URL if set, else locally
@@ -45,7 +45,7 @@ migrate: venv ## apply missing migrations: to DATABASE_URL if set, else locally
 
 demo: venv ## twenty books get their covers (LIVE=1 asks the real providers, JSON=path writes the result)
 	@$(STACK) guard
-	@$(PYTHON) supabase/local/demo.py $(if $(LIVE),--live) $(if $(JSON),--json "$(JSON)")
+	@$(PYTHON) supabase/local/demo.py $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(JSON),--json "$(JSON)")
 
 test: venv ## lint, pgTAP and pytest, in databases of their own; all of them, even if one fails
 	@$(STACK) guard
@@ -60,3 +60,7 @@ pytest: venv ## the tests in tests (ARGS='-k name' picks some)
 
 lint: venv ## sqlfluff, ruff, mypy, plpgsql_check, supabase db lint, db advisors
 	@$(CHECKS) lint
+
+bench: venv ## how long the sweep takes beside plain UPDATE statements (JSON=path writes the figures)
+	@$(STACK) guard
+	@$(PYTHON) supabase/local/bench.py $(if $(JSON),--json "$(JSON)")

@@ -83,7 +83,7 @@ async def connect(database_url: str) -> AsyncIterator[Connect]:
     opened: list[psycopg.AsyncConnection[dict[str, Any]]] = []
 
     async def connect(url: str = database_url, **options: Any) -> psycopg.AsyncConnection[dict[str, Any]]:
-        options = {"autocommit": True, "row_factory": dict_row} | options
+        options = {"autocommit": True, "row_factory": dict_row, **options}
         opened.append(await psycopg.AsyncConnection.connect(url, **options))
         return opened[-1]
 

@@ -364,7 +364,7 @@ class Worker:
         await self.database.release_enrichment(row.queue_id, row.claim_token, excuse.reason, excuse.retry_at)
         self.tally.released[excuse.reason] += 1
         extra = {"action": "release", "queue_id": str(row.queue_id), "reason": excuse.reason}
-        logger.info("released: %s", excuse.reason, extra=extra)
+        logger.debug("released: %s", excuse.reason, extra=extra)
         return 0
 
 

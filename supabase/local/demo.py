@@ -5,13 +5,15 @@ host app already, and imports the CSV. Those seven are answered from the cache b
 program runs. For the rest a worker asks an Open Library: the stand-in of open_library.py, or with --live the
 real one.
 
-    demo.py [--live] [--json PATH]
+    demo.py [--live] [--json PATH] [--svg PATH]
 """
 
 import argparse
 import asyncio
+import fcntl
 import json
 import os
+import re
 import sys
 import time
 from collections import Counter
@@ -36,7 +38,7 @@ from book_enrichment.imports import read_export_file
 from book_enrichment.records import WorkStatus
 from book_enrichment.settings import Settings
 from book_enrichment.worker import Tally, open_worker
-from packages import PlatformError
+from packages import LOCAL, PlatformError
 from stack import Stack, refuse_foreign_project
 
 CSV = Path(__file__).with_name("demo.csv")
@@ -56,11 +58,12 @@ CRON_SECONDS = 70
 # What is left after the worker's rounds and waits for longer than this is shown as waiting.
 PATIENCE_SECONDS = 20
 SHORT_NAMES = {"cover_url": "cover", "first_publish_year": "first year", "publish_date": "date"}
+SERIES = re.compile(r" \([^()]*#\d+\)$")
 SOURCES = {"cache": "cache", "openlibrary": "Open Library"}
 STATUS_STYLES = {"completed": "green", "needs_review": "yellow", "pending": "cyan", "failed": "red"}
 CONFIDENCE_STYLES = {"high": "green", "medium": "yellow", "low": "red", "none": "dim"}
 
-console = Console(width=None if sys.stdout.isatty() else 140)
+console = Console(width=None if sys.stdout.isatty() else 140, record=True)
 
 
 @dataclass(frozen=True)
@@ -265,14 +268,14 @@ def show(books: list[Book], tally: Tally, seconds: float) -> None:
     """The table, and the totals under it."""
     table = Table(title="Your library, enriched")
     for heading in ("book", "filled", "from", "confidence", "status"):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=44)
+        table.add_column(heading, no_wrap=heading not in ("book", "filled"))
     for book in books:
         status = book.status
         state = (status.status or "untouched").replace("_", " ")
         if status.wait_reason:
             state += f" ({status.wait_reason})"
         table.add_row(
-            book.title,
+            SERIES.sub("", book.title),
             short_names(status.fields_applied),
             SOURCES.get(book.answered_from or ""),
             f"[{CONFIDENCE_STYLES.get(status.confidence or '', 'default')}]{status.confidence or ''}[/]",
@@ -299,11 +302,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Twenty books of a Goodreads export get their covers.")
     parser.add_argument("--live", action="store_true", help="ask the real Open Library")
     parser.add_argument("--json", type=Path, help="also write the final state there")
+    parser.add_argument("--svg", type=Path, help="also draw the table there, for the README")
     options = parser.parse_args()
     contact = os.environ.get("ENRICHMENT_CONTACT") or ("" if options.live else "demo@example.org")
     if not contact:
         sys.exit("Open Library wants to know who asks: set ENRICHMENT_CONTACT to your e-mail address.")
     stack = Stack("demo", durable=False)
+    LOCAL.mkdir(exist_ok=True)
+    lock = (LOCAL / "demo.running").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("Another demo is running in this clone; wait until it has ended.")
     try:
         refuse_foreign_project("the demo")
         console.print("A fresh local Supabase, from nothing …")
@@ -313,9 +323,12 @@ def main() -> int:
         sys.exit(str(error))
     finally:
         stack.down()
+    if options.svg:
+        console.save_svg(str(options.svg), title="make demo")
     if options.json:
         options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    console.print("Look around in it with  .venv/bin/python supabase/local/stack.py psql --name demo")
+    command = ".venv/bin/python supabase/local/stack.py psql --name demo"
+    console.print(f"Look around in its database: {command}", soft_wrap=True)
     return 0 if options.live or result["covers"] >= ENOUGH_COVERS else 1
 
 

@@ -428,10 +428,12 @@ from (
     from public.enrichment_queue as q
     join public.external_ids as x on x.entity_type = 'edition' and x.entity_id = q.edition_id
     union all
-    select q.id, q.is_open, q.scored_at, p.provider, 'isbn_lookup', enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10))
+    select q.id, q.is_open, q.scored_at, p.provider, 'isbn_lookup', isbn
     from public.enrichment_queue as q
     join public.editions as e on e.id = q.edition_id
+    cross join lateral enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10)) as isbn
     cross join enrichment.providers as p
+    where isbn is not null
     union all
     select q.id, q.is_open, q.scored_at, p.provider, 'title_lookup', w.lookup_key
     from public.enrichment_queue as q

@@ -173,7 +173,7 @@ as $$
     ),
 
     applied as (
-        select o.*, b.work_id, b.edition_id, b.import_id, b.match_details, b.old_values -> o.field as old
+        select o.*, b.work_id, b.edition_id, b.old_values -> o.field as old
         from unnest(write_values.offers) as o
         join before as b on b.id = o.queue_id
         where o.is_applied
@@ -227,12 +227,18 @@ as $$
         match_details, actor
     )
     select
-        a.queue_id, a.work_id, a.edition_id, a.import_id, write_values.action, a.provider,
-        a.source_record || jsonb_build_object('work_key', a.work_key), a.confidence,
-        jsonb_object_agg(a.field, jsonb_build_object('old', a.old, 'new', a.value)), jsonb_object_agg(a.field, a.old),
-        a.match_details, write_values.actor
-    from applied as a
-    group by a.queue_id, a.work_id, a.edition_id, a.import_id, a.provider, a.work_key, a.source_record, a.confidence, a.match_details
+        b.id, b.work_id, b.edition_id, b.import_id, write_values.action, change.provider,
+        change.source_record || jsonb_build_object('work_key', change.work_key), change.confidence,
+        change.fields, change.previous, b.match_details, write_values.actor
+    from before as b
+    join (
+        select
+            a.queue_id, a.provider, a.work_key, (array_agg(a.source_record))[1] as source_record, max(a.confidence) as confidence,
+            jsonb_object_agg(a.field, jsonb_build_object('old', a.old, 'new', a.value)) as fields,
+            jsonb_object_agg(a.field, a.old) as previous
+        from applied as a
+        group by a.queue_id, a.provider, a.work_key
+    ) as change on change.queue_id = b.id
 $$;
 comment on function enrichment.write_values(enrichment.offered_value[], text, uuid) is
 'Writes the applied values where the field is still empty at that moment, remembers them, and logs them. The caller holds the locks under which they were offered.';

@@ -57,17 +57,19 @@ class HostApp:
     def query(self, query: str, *arguments: Any) -> Any:
         """The rows of any query of the database's owner."""
         with self.connect() as connection:
-            return connection.execute(query, arguments).fetchall()
+            return connection.execute(query, arguments or None).fetchall()
 
-    def schema(self) -> list[str]:
-        """Everything pg_dump says of this database but its rows and the log of migrations."""
+    def schema(self, *tables: str) -> list[str]:
+        """The statements with which pg_dump would make these tables of public, or all but the log of migrations."""
         command = [POSTGRES_BIN / "pg_dump", "--schema-only", "--exclude-schema=supabase_migrations"]
+        command += [f"--table=public.{table}" for table in tables]
         dump = subprocess.run(
             [*command, self.stack.superuser_url(self.name)], check=True, capture_output=True, text=True
         )
-        # A column list's last comma, and the token that newer versions of pg_dump put around a dump, mean nothing.
+        # Where a column list has its commas, pg_dump its own settings, and the token around a dump, means nothing.
         lines = (line.rstrip().rstrip(",") for line in dump.stdout.splitlines())
-        return [line for line in lines if line and not line.startswith(("--", "\\"))]
+        kept = (line for line in lines if line and not line.startswith(("--", "\\", "SET ")))
+        return "".join(f"{line}\n" for line in kept).split(";\n")
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Every row of every table of the host's, with our three columns left out."""
@@ -92,16 +94,17 @@ class HostApp:
 
 @pytest.fixture(scope="module")
 def make_host(stack: Stack) -> Iterator[Callable[..., HostApp]]:
-    """`make_host(default_grants=False, newest=True)`: a host's database, not yet ours."""
+    """`make_host(default_grants=False, newest=True)`: a host's database, not yet ours; `bare`: an empty project."""
     numbers = itertools.count()
     hosts: list[HostApp] = []
 
-    def make_host(default_grants: bool = True, newest: bool = True) -> HostApp:
+    def make_host(default_grants: bool = True, newest: bool = True, bare: bool = False) -> HostApp:
         host = HostApp(stack, f"pytest_{os.getpid()}_host{next(numbers)}")
         stack.create_database(host.name, default_grants=default_grants)
         hosts.append(host)
         with host.connect() as connection:
-            connection.execute(HOST.read_bytes())
+            if not bare:
+                connection.execute(HOST.read_bytes())
             if not newest:
                 connection.execute(ONLY_NEWEST)
         return host

@@ -1,0 +1,57 @@
+"""Promises that would rot by hand: the README names every verb, variable and command there is, and no other."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from book_enrichment.cli import app
+from book_enrichment.settings import FLAGS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+async def public_verbs(connect) -> dict[str, str]:
+    """Each function of ours in schema public, as `name(parameters)`."""
+    connection = await connect()
+    cursor = await connection.execute(
+        """
+        select p.proname as name, array_to_string(p.proargnames, ', ') as parameters
+        from pg_proc as p
+        where p.pronamespace = 'public'::regnamespace and p.prosrc like '%enrichment.%'
+        """
+    )
+    return {row["name"]: row["parameters"] or "" for row in await cursor.fetchall()}
+
+
+async def test_every_verb_has_a_row_with_its_parameters(connect) -> None:
+    """A verb that is added, renamed or given another parameter needs its README row."""
+    rows = dict(re.findall(r"^\| `(\w+)\(([^)]*)\)` \|", README, flags=re.MULTILINE))
+    assert rows == await public_verbs(connect)
+
+
+def test_every_flag_has_a_row() -> None:
+    """Each environment variable that sets a flag is in the settings table, and nothing else is."""
+    rows = re.findall(r"^\| `(ENRICHMENT_\w+)` \|", README, flags=re.MULTILINE)
+    assert sorted(rows) == sorted(f"ENRICHMENT_{flag.upper()}" for flag in FLAGS)
+
+
+def test_every_command_is_shown() -> None:
+    """The command line's verbs, each with an example."""
+    commands = get_command(app).commands
+    shown = set(re.findall(r"^book-enrichment (\w+)", README, flags=re.MULTILINE))
+    assert shown == set(commands)
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"`?make ([a-z][a-z-]*)`?", README))))
+def test_every_make_target_exists(target: str) -> None:
+    """What the README tells people to type is there."""
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\((supabase/[^)]+)\)|`(supabase/[\w./]+)`", README))))
+def test_every_file_it_points_to_is_there(path: tuple[str, str]) -> None:
+    """Pictures and folders the README names exist."""
+    assert (ROOT / (path[0] or path[1]).rstrip("/")).exists()
