@@ -94,9 +94,9 @@ returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
-    digits text := translate(upper(isbn_key.isbn), E'ISBN:- ="''\t\u2010\u2013', '');
+    digits text := translate(upper(split_part(isbn_key.isbn, '(', 1)), E'ISBN:- ="''\t\u00A0\u2010\u2011\u2013', '');
 begin
-    if digits is null or digits !~ '^(97[89][0-9]{10}|[0-9]{7,9}[0-9X])$' or isbn_key.isbn ilike 'B0________' then
+    if digits is null or digits !~ '^(97[89][0-9]{10}|[0-9]{7,9}[0-9X])$' or ltrim(isbn_key.isbn) ilike 'B0%' then
         return null;
     end if;
     if length(digits) = 13 then

@@ -379,7 +379,7 @@ $$;
 comment on function enrichment.lookup_key(text, text) is 'Key of a title look-up in source_records.provider_id: "hunger games | suzanne collins".';
 revoke all on function enrichment.lookup_key(text, text) from public, anon, authenticated, service_role;
 
-create function enrichment.refresh_parsed_works(work_ids uuid[] default null)
+create function enrichment.refresh_parsed_works(work_ids uuid[])
 returns void
 language sql set search_path = ''
 as $$
@@ -390,7 +390,7 @@ as $$
         from public.works as w
         left join public.work_authors as wa on wa.work_id = w.id
         left join public.authors as a on a.id = wa.author_id
-        where refresh_parsed_works.work_ids is null or w.id = any(refresh_parsed_works.work_ids)
+        where w.id = any(refresh_parsed_works.work_ids)
         group by w.id, w.title
     ),
 
@@ -412,8 +412,25 @@ as $$
         author_parts = excluded.author_parts, title_key = excluded.title_key, lookup_key = excluded.lookup_key
 $$;
 comment on function enrichment.refresh_parsed_works(uuid[]) is
-'Folds the titles and authors of works that are new or were renamed; all works where none are named. A host needs no trigger for it.';
+'Folds the titles and authors of those works that are new, or whose title or authors were changed. A host needs no trigger for it.';
 revoke all on function enrichment.refresh_parsed_works(uuid[]) from public, anon, authenticated, service_role;
+
+create function enrichment.parse_new_works(most integer default 2000)
+returns void
+language sql set search_path = ''
+as $$
+    select enrichment.refresh_parsed_works(array(
+        select w.id
+        from public.works as w
+        left join enrichment.parsed_works as p on p.work_id = w.id
+        where p.work_id is null or p.title <> w.title
+        order by w.created_at desc
+        limit parse_new_works.most
+    ))
+$$;
+comment on function enrichment.parse_new_works(integer) is
+'Folds works that were added or renamed behind our back, the newest first, within a reader''s patience (0.3 ms each): an import finds works by their folded title.';
+revoke all on function enrichment.parse_new_works(integer) from public, anon, authenticated, service_role;
 
 create view enrichment.queue_records with (security_invoker = true) as
 select

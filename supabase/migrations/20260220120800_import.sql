@@ -415,7 +415,7 @@ begin
 
     select array_agg(added.row_number) into new_rows from added where added.outcome is null;
 
-    perform enrichment.refresh_parsed_works();
+    perform enrichment.parse_new_works();
     perform enrichment.match_import_rows(this_import);
     perform enrichment.create_import_works(this_import);
     perform enrichment.create_import_editions(this_import);

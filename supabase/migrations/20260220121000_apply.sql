@@ -441,6 +441,7 @@ begin
         perform enrichment.refuse('PT422', format('batch_size %s is not between 1 and 1,000', batch), 'call it again for more');
     end if;
 
+    perform enrichment.parse_new_works();
     select array_agg(answerable.id) into answerable_ids
     from (
         select q.id

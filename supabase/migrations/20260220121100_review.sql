@@ -6,7 +6,9 @@ returns uuid
 language plpgsql stable set search_path = ''
 as $$
 begin
-    return case when auth.role() = 'authenticated' then enrichment.current_reader() end;
+    return case
+        when auth.role() = 'authenticated' or current_setting('role', true) in ('authenticated', 'anon') then enrichment.current_reader()
+    end;
 end
 $$;
 comment on function enrichment.acting_reader() is 'The signed-in reader; null for the service role and the database''s owner, who may act on every row.';
@@ -64,9 +66,9 @@ declare
     offers enrichment.offered_value[];
     applied text[];
 begin
-    if exists (select 1 from unnest(ticked) as t where not proposals ? t) then
+    if exists (select 1 from unnest(ticked) as t where (proposals ? t) is not true) then
         perform enrichment.refuse(
-            'PT422', format('queue row %s proposes no %s', reviewed.id, (select min(t) from unnest(ticked) as t where not proposals ? t)),
+            'PT422', format('queue row %s proposes no %s', reviewed.id, (select coalesce(t, 'null') from unnest(ticked) as t where (proposals ? t) is not true limit 1)),
             'name fields of match_details.proposals, or send null for all'
         );
     end if;

@@ -121,3 +121,6 @@ end
 $$;
 
 select enrichment.schedule_jobs();
+
+-- The works that are here already: once, where no reader waits for it.
+select enrichment.parse_new_works((select count(*)::integer from public.works));

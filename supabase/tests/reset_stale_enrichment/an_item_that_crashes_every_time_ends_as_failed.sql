@@ -1,0 +1,30 @@
+-- A book that kills its worker each time is tried three times and then given up, with a line in the log.
+begin;
+select plan(4);
+
+select tests.switch_on();
+select tests.create_book() as work \gset
+select tests.enqueue(:'work') as row \gset
+create temp table ends (round integer, status text, attempt_count integer, wait_reason text);
+
+do $$
+begin
+    for round in 1..5 loop
+        update public.enrichment_queue set next_attempt_after = now() where status = 'pending';
+        perform tests.claim_one();
+        update public.enrichment_queue set started_at = now() - interval '6 minutes' where status = 'in_progress';
+        insert into ends select round, r.status, r.attempt_count, r.wait_reason from public.reset_stale_enrichment() as r;
+    end loop;
+end
+$$;
+
+select results_eq(
+    $$ select * from ends order by round $$, $$ values (1, 'pending', 1, 'stale'), (2, 'pending', 2, 'stale'), (3, 'failed', 3, null) $$,
+    'three crashes, then no more'
+);
+select is((tests.queue_row(:'row')).last_error, 'the worker did not come back', 'the row says what happened');
+select is((select w.enrichment_status from public.works as w where w.id = :'work'), 'failed', 'and so does the work''s badge');
+select results_eq($$ select a.action::text from public.enrichment_audit_log as a $$, array['failed'], 'once in the log');
+
+select * from finish();
+rollback;

@@ -1,0 +1,11 @@
+-- Without a reader there is no library to look at.
+begin;
+select plan(2);
+
+select tests.act_as(null);
+select throws_ok($$ select public.trigger_missing_enrichment() $$, 'PT403', 'no reader is signed in', 'a token without a reader');
+select tests.act_as_service();
+select throws_ok($$ select public.trigger_missing_enrichment() $$, '42501', null, 'the service role has enqueue_enrichment');
+
+select * from finish();
+rollback;
