@@ -193,7 +193,7 @@ class Stack:
         everything, as in older hosted projects, or nothing, as in newer ones.
         """
         create = sql.SQL("create database {} template {} owner postgres")
-        with self.cluster.superuser() as connection:
+        with self.cluster.superuser("template1") as connection:
             connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         if not default_grants:
             self._run_file("no_default_grants.sql", name)
@@ -211,7 +211,7 @@ class Stack:
         """The name of a database with all migrations applied, to be cloned; made when the files are new."""
         texts = [file.read_text() for file in migration_files(self.migrations)]
         name = f"migrated_{hashlib.sha256(chr(0).join(texts).encode()).hexdigest()[:12]}"
-        with self._alone(), self.cluster.superuser() as connection:
+        with self._alone(), self.cluster.superuser("template1") as connection:
             rows = connection.execute("select datname from pg_database where datname like 'migrated_%'")
             databases = {row[0] for row in rows}
             if name not in databases:
