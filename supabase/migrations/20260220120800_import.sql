@@ -81,6 +81,7 @@ as $$
     cross join lateral (
         select case
             when jsonb_typeof(line.value) <> 'object' then 'the row is not a JSON object'
+            when line.row_number > 1000000 then 'row_number is missing'
             when enrichment.json_text(line.value -> 'problem') is not null then enrichment.json_text(line.value -> 'problem')
             when line.title is null then 'the title is missing'
             when length(line.title) > 512 then format('the title has %s characters, more than 512', length(line.title))
@@ -244,10 +245,18 @@ returns void
 language plpgsql set search_path = ''
 as $$
 begin
+    perform 1 from public.works as w
+    where w.id in (select r.work_id from enrichment.import_rows as r where r.import_id = fill_from_import.import_id and r.outcome is null)
+    order by w.id for no key update;
+    perform 1 from public.editions as e
+    where e.id in (select r.edition_id from enrichment.import_rows as r where r.import_id = fill_from_import.import_id and r.outcome is null)
+    order by e.id for no key update;
+
     with offered as (
         select distinct on (value.entity_id, value.field)
-            r.work_id, r.edition_id, r.external_id, value.entity_id, value.field, value.new_value, r.is_new_edition or r.is_new_work as is_new
+            r.work_id, r.edition_id, i.import_source, coalesce(r.external_id, i.id || ' row ' || r.row_number) as row_key, value.entity_id, value.field, value.new_value, r.is_new_edition or r.is_new_work as is_new
         from enrichment.import_rows as r
+        join enrichment.imports as i on i.id = r.import_id
         join public.works as w on w.id = r.work_id
         left join public.editions as e on e.id = r.edition_id
         cross join lateral (
@@ -268,9 +277,8 @@ begin
 
     filled as (
         insert into enrichment.filled_fields as f (entity_id, field, provider, candidate_key)
-        select o.entity_id, o.field, split_part(o.external_id, ':', 1), o.external_id
+        select o.entity_id, o.field, o.import_source, o.row_key
         from offered as o
-        where o.external_id is not null
         order by o.entity_id, o.field
         on conflict do nothing
         returning f.entity_id, f.field
@@ -278,14 +286,10 @@ begin
 
     accepted as (select o.* from offered as o join filled as f using (entity_id, field)),
 
-    locked_works as (
-        select w.id from public.works as w where w.id in (select a.entity_id from accepted as a) order by w.id for no key update
-    ),
-
     works_filled as (
         update public.works as w
         set first_publish_year = a.new_value::smallint, updated_at = now()
-        from accepted as a join locked_works as l on l.id = a.entity_id
+        from accepted as a
         where w.id = a.entity_id and a.field = 'work.first_publish_year' and coalesce(w.first_publish_year, 0) = 0
     ),
 
@@ -302,10 +306,6 @@ begin
         group by a.entity_id
     ),
 
-    locked_editions as (
-        select e.id from public.editions as e where e.id in (select v.entity_id from edition_values as v) order by e.id for no key update
-    ),
-
     editions_filled as (
         update public.editions as e
         set publisher = coalesce(nullif(e.publisher, ''), v.publisher),
@@ -314,18 +314,18 @@ begin
             language = coalesce(nullif(e.language, ''), v.language),
             total_pages = coalesce(e.total_pages, v.total_pages),
             updated_at = now()
-        from edition_values as v join locked_editions as l on l.id = v.entity_id
+        from edition_values as v
         where e.id = v.entity_id
     )
 
     insert into public.enrichment_audit_log (work_id, edition_id, import_id, action, provider, source_record, fields_changed, previous_values, actor)
     select
-        a.work_id, a.edition_id, fill_from_import.import_id, 'auto_applied', split_part(a.external_id, ':', 1),
-        jsonb_build_object('entity_type', 'import_row', 'provider_id', a.external_id),
+        a.work_id, a.edition_id, fill_from_import.import_id, 'auto_applied', a.import_source,
+        jsonb_build_object('entity_type', 'import_row', 'provider_id', a.row_key),
         jsonb_object_agg(a.field, jsonb_build_object('old', null, 'new', a.new_value)), jsonb_object_agg(a.field, null), fill_from_import.reader
     from accepted as a
     where not a.is_new
-    group by a.work_id, a.edition_id, a.external_id;
+    group by a.work_id, a.edition_id, a.import_source, a.row_key;
 end
 $$;
 comment on function enrichment.fill_from_import(uuid, uuid) is
@@ -396,6 +396,10 @@ begin
     end if;
     if not exists (select 1 from public.users as u where u.id = import_library_impl.user_id) then
         perform enrichment.refuse('PT404', format('no user %s', import_library_impl.user_id), 'user_id is an id of public.users');
+    end if;
+
+    if (select count(*) > count(distinct line -> 'row_number') from jsonb_path_query(import_library_impl."rows", '$[*] ? (exists(@.row_number))') as line) then
+        perform enrichment.refuse('PT422', 'a row_number comes twice', 'number the rows of a file from its first line on');
     end if;
 
     perform pg_advisory_xact_lock(hashtextextended('enrichment.import_library', 0));

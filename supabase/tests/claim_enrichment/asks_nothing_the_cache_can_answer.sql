@@ -11,7 +11,10 @@ update public.source_records set fetched_at = now() - interval '8 days' where pr
 create temp table claims as select c.title, c.lookups from public.claim_enrichment('worker one') as c;
 
 select is((select c.lookups from claims as c where c.title = 'Cached'), '[]'::jsonb, 'nothing to ask');
-select is((select c.lookups #>> '{0,key}' from claims as c where c.title = 'Too old'), '9780439023528', 'an answer older than seven days is asked for again');
+select is(
+    (select c.lookups #>> '{0,key}' from claims as c where c.title = 'Too old'),
+    '9780439023528', 'an answer older than seven days is asked for again'
+);
 
 select * from finish();
 rollback;

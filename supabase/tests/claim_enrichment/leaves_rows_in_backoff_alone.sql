@@ -8,7 +8,8 @@ update public.enrichment_queue set next_attempt_after = now() + interval '1 seco
 
 select is_empty($$ select public.claim_enrichment('worker one') $$, 'nothing is claimed');
 select results_eq(
-    $$ select q.status::text, q.wait_reason, q.attempt_count::integer from public.enrichment_queue as q $$, $$ values ('pending', 'backoff', 0) $$,
+    $$ select q.status::text, q.wait_reason, q.attempt_count::integer
+    from public.enrichment_queue as q $$, $$ values ('pending', 'backoff', 0) $$,
     'the row waits as before'
 );
 

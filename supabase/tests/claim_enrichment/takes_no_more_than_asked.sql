@@ -8,7 +8,10 @@ select count(*) from public.configure_enrichment('{"batch_size": 3}');
 
 select is((select count(*) from public.claim_enrichment('worker one', 2)), 2::bigint, 'two were asked for');
 select is((select count(*) from public.claim_enrichment('worker two')), 3::bigint, 'three is the setting');
-select is((select count(*) from public.enrichment_queue as q where q.status = 'pending' and q.attempt_count = 0), 1::bigint, 'one is left untouched');
+select is(
+    (select count(*) from public.enrichment_queue as q where q.status = 'pending' and q.attempt_count = 0),
+    1::bigint, 'one is left untouched'
+);
 
 select * from finish();
 rollback;

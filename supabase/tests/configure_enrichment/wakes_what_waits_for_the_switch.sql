@@ -2,7 +2,9 @@
 begin;
 select plan(5);
 
-select tests.enqueue(tests.create_book('Imported'), 'post_import') as imported, tests.enqueue(tests.create_book('Wished for')) as wished_for \gset
+select
+    tests.enqueue(tests.create_book('Imported'), 'post_import') as imported,
+    tests.enqueue(tests.create_book('Wished for')) as wished_for \gset
 select is((tests.queue_row(:'imported')).wait_reason, 'auto_disabled', 'the imported book says that it waits for the switch');
 
 select count(*) from public.configure_enrichment('{"auto_enabled": true}');

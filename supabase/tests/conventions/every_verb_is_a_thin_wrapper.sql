@@ -7,7 +7,8 @@ select verb.oid::regprocedure::text as verb, verb as outside, private as inside
 from pg_proc as verb
 left join pg_proc as private
     on private.pronamespace = 'enrichment'::regnamespace and private.proname = verb.proname || '_impl'
-        and private.proargtypes = verb.proargtypes and private.proargnames is not distinct from verb.proargnames and private.prorettype = verb.prorettype
+        and private.proargtypes = verb.proargtypes and private.proargnames is not distinct
+            from verb.proargnames and private.prorettype = verb.prorettype
 where verb.pronamespace = 'public'::regnamespace;
 
 select is_empty($$ select v.verb from verbs as v where (v.inside).oid is null or not (v.inside).prosecdef $$, 'each has its private side');

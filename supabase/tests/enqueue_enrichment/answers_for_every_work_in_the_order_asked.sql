@@ -7,7 +7,8 @@ select tests.fill_every_gap(:'complete');
 
 select results_eq(
     format(
-        $$ select o.work_id, o.outcome, o.queue_id is not null from public.enqueue_enrichment(array[%1$L, %2$L, null, %3$L, %1$L]::uuid[]) as o $$,
+        $$ select o.work_id, o.outcome, o.queue_id is not null
+        from public.enqueue_enrichment(array[%1$L, %2$L, null, %3$L, %1$L]::uuid[]) as o $$,
         :'gaps', :'complete', :'unknown'
     ),
     format(

@@ -7,7 +7,8 @@ select tests.create_reader() as reader, tests.create_book() as work \gset
 select tests.enqueue(:'work', 'post_import') as row \gset
 
 select results_eq(
-    format($$ select o.outcome, o.queue_id from public.enqueue_enrichment(array[%L]::uuid[], 'manual_bulk', %L) as o $$, :'work', :'reader'),
+    format($$ select o.outcome, o.queue_id
+        from public.enqueue_enrichment(array[%L]::uuid[], 'manual_bulk', %L) as o $$, :'work', :'reader'),
     format($$ values ('already_open', %L::uuid) $$, :'row'), 'it is open already'
 );
 select results_eq(

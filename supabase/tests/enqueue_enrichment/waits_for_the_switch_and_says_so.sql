@@ -9,9 +9,13 @@ select results_eq(
     $$ select q.status::text, q.wait_reason, q.next_attempt_after from public.enrichment_queue as q $$,
     $$ values ('pending', 'auto_disabled', 'infinity'::timestamptz) $$, 'it waits with its reason'
 );
-select results_eq(format($$ select o.queue_id from public.enqueue_enrichment(array[%L]::uuid[]) as o $$, :'work'), array[:'row'::uuid], 'a person asks for the same row');
 select results_eq(
-    $$ select q.wait_reason, q.next_attempt_after <= now() from public.enrichment_queue as q $$, $$ values ('queued', true) $$, 'and frees it'
+    format($$ select o.queue_id from public.enqueue_enrichment(array[%L]::uuid[]) as o $$, :'work'),
+    array[:'row'::uuid], 'a person asks for the same row'
+);
+select results_eq(
+    $$ select q.wait_reason, q.next_attempt_after <= now()
+    from public.enrichment_queue as q $$, $$ values ('queued', true) $$, 'and frees it'
 );
 
 select * from finish();

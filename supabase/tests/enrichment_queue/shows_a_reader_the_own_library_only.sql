@@ -2,7 +2,9 @@
 begin;
 select plan(3);
 
-select tests.create_reader('ada') as ada, tests.create_reader('bob') as bob, tests.create_book('Hers') as hers, tests.create_book('His') as his \gset
+select
+    tests.create_reader('ada') as ada, tests.create_reader('bob') as bob, tests.create_book('Hers') as hers,
+    tests.create_book('His') as his \gset
 select tests.add_to_shelf(:'ada', :'hers'), tests.add_to_shelf(:'bob', :'his'), tests.enqueue(:'hers'), tests.enqueue(:'his');
 
 select tests.act_as(:'ada');

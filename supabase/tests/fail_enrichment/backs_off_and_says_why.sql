@@ -20,10 +20,17 @@ end
 $$;
 
 select results_eq(
-    $$ select extract(epoch from w.wait)::integer / 60 from waits as w order by w.attempt $$, array[1, 2, 4, 8, 16, 32, 60, 60], 'it doubles up to an hour'
+    $$ select extract(epoch from w.wait)::integer / 60
+    from waits as w order by w.attempt $$, array[1, 2, 4, 8, 16, 32, 60, 60], 'it doubles up to an hour'
 );
-select is_empty($$ select 1 from waits as w where w.reason <> 'backoff' or w.error <> 'HTTP 400 for this very book' $$, 'every wait has its reason and the error');
-select is_empty($$ select 1 from public.enrichment_queue as q where q.status <> 'pending' or q.claim_token is not null $$, 'the row is pending, the claim is over');
+select is_empty(
+    $$ select 1 from waits as w where w.reason <> 'backoff' or w.error <> 'HTTP 400 for this very book' $$,
+    'every wait has its reason and the error'
+);
+select is_empty(
+    $$ select 1 from public.enrichment_queue as q where q.status <> 'pending' or q.claim_token is not null $$,
+    'the row is pending, the claim is over'
+);
 
 select * from finish();
 rollback;

@@ -13,11 +13,15 @@ cross join lateral public.import_library(
 ) as i;
 
 select results_eq(
-    $$ select a.answer from answers as a where a.sending = 2 $$, $$ select a.answer from answers as a where a.sending = 1 $$, 'both answers are the same'
+    $$ select a.answer from answers as a where a.sending = 2 $$,
+    $$ select a.answer from answers as a where a.sending = 1 $$, 'both answers are the same'
 );
-select bag_eq($$ select (a.answer).outcome from answers as a where a.sending = 1 $$, array['created', 'created', 'rejected'], 'of three rows');
+select bag_eq(
+    $$ select (a.answer).outcome from answers as a where a.sending = 1 $$, array['created', 'created', 'rejected'], 'of three rows'
+);
 select results_eq(
-    $$ select (select count(*) from public.works), (select count(*) from public.library_items), (select count(*) from public.enrichment_queue) $$,
+    $$ select
+        (select count(*) from public.works), (select count(*) from public.library_items), (select count(*) from public.enrichment_queue) $$,
     $$ values (2::bigint, 2::bigint, 2::bigint) $$, 'nothing is there twice'
 );
 

@@ -10,12 +10,15 @@ select count(*) from public.import_library(:'reader', 'goodreads', jsonb_build_a
 }')), :'this_import');
 
 select results_eq(
-    $$ select e.publisher::text, e.total_pages, w.first_publish_year::integer from public.editions as e join public.works as w on w.id = e.work_id $$,
+    $$ select e.publisher::text, e.total_pages, w.first_publish_year::integer
+    from public.editions as e join public.works as w on w.id = e.work_id $$,
     $$ values ('Scholastic', 374, 2008) $$, 'the gaps are filled, the publisher is not overwritten'
 );
 select results_eq(
-    $$ select a.work_id, a.action::text, a.provider::text, a.actor, a.import_id, a.source_record ->> 'provider_id' from public.enrichment_audit_log as a $$,
-    format($$ values (%L::uuid, 'auto_applied', 'goodreads', %L::uuid, %L::uuid, 'goodreads:1002') $$, :'work', :'reader', :'this_import'), 'the log says who and from where'
+    $$ select a.work_id, a.action::text, a.provider::text, a.actor, a.import_id, a.source_record ->> 'provider_id'
+    from public.enrichment_audit_log as a $$,
+    format($$ values (%L::uuid, 'auto_applied', 'goodreads', %L::uuid, %L::uuid, 'goodreads:1002') $$, :'work', :'reader', :'this_import'),
+    'the log says who and from where'
 );
 select results_eq(
     $$ select a.fields_changed, a.previous_values from public.enrichment_audit_log as a $$,

@@ -2,7 +2,9 @@
 begin;
 select plan(3);
 
-select tests.create_reader() as reader, tests.create_book('The Hunger Games') as thirteen, tests.create_book('Catching Fire', isbn13 => '9780439023498') as thirteen_only \gset
+select
+    tests.create_reader() as reader, tests.create_book('The Hunger Games') as thirteen,
+    tests.create_book('Catching Fire', isbn13 => '9780439023498') as thirteen_only \gset
 update public.editions set isbn10 = '0439023483' where work_id = :'thirteen';
 
 select results_eq(

@@ -5,7 +5,8 @@ select plan(3);
 select tests.create_reader() as reader, tests.create_book('Les Misérables', 'Victor Hugo') as work \gset
 
 select results_eq(
-    format($$ select i.outcome from tests.import(%L, tests.csv_row(2, 'les miserables', 'Hugo, Victor'), tests.csv_row(3, 'Les Misérables', 'Boublil')) as i $$, :'reader'),
+    format($$ select i.outcome
+        from tests.import(%L, tests.csv_row(2, 'les miserables', 'Hugo, Victor'), tests.csv_row(3, 'Les Misérables', 'Boublil')) as i $$, :'reader'),
     array['matched', 'created'], 'one is the same, one is not'
 );
 select is((select count(*) from public.works as w where w.title ilike 'les mis%'), 2::bigint, 'there are two works of that title now');

@@ -14,7 +14,9 @@ select bag_eq(
     $$ select s.provider_id::text from public.source_records as s $$, array['9780439023481', '9780439023528', '/works/OL5735363W'],
     'a fresh answer, a miss not yet too old, and the host''s record are kept'
 );
-select is_empty($$ select 1 from public.prune_enrichment() as p where p.subject = 'source_records' and p.removed > 0 $$, 'a second run finds nothing');
+select is_empty(
+    $$ select 1 from public.prune_enrichment() as p where p.subject = 'source_records' and p.removed > 0 $$, 'a second run finds nothing'
+);
 
 select * from finish();
 rollback;

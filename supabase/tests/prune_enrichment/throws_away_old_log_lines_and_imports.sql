@@ -9,7 +9,8 @@ insert into enrichment.imports (id, user_id, import_source, created_at)
 values (gen_random_uuid(), :'reader', 'goodreads', now() - interval '91 days'), (gen_random_uuid(), :'reader', 'storygraph', now() - interval '89 days');
 
 select results_eq(
-    $$ select p.subject, p.removed from public.prune_enrichment() as p where p.removed > 0 and p.subject not like 'cron%' order by p.subject $$,
+    $$ select p.subject, p.removed
+    from public.prune_enrichment() as p where p.removed > 0 and p.subject not like 'cron%' order by p.subject $$,
     $$ values ('enrichment_audit_log', 1::bigint), ('imports', 1) $$, 'one of each'
 );
 select results_eq($$ select a.action::text from public.enrichment_audit_log as a $$, array['failed'], 'the younger line is kept');

@@ -14,7 +14,8 @@ end
 $$;
 
 select results_eq(
-    $$ select q.status::text, q.attempt_count::integer, q.wait_reason from public.enrichment_queue as q $$, $$ values ('pending', 0, 'unreachable') $$,
+    $$ select q.status::text, q.attempt_count::integer, q.wait_reason
+    from public.enrichment_queue as q $$, $$ values ('pending', 0, 'unreachable') $$,
     'after twenty rounds no attempt is spent'
 );
 select is((tests.claim_one()).attempt_count, 1, 'the next claim is the first attempt');

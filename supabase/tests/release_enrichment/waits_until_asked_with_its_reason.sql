@@ -7,7 +7,8 @@ select tests.enqueue(tests.create_book()) as row \gset
 
 select results_eq(
     $$ select r.status::text, r.attempt_count, r.next_attempt_after, r.wait_reason
-    from tests.claim_one() as c cross join public.release_enrichment(c.queue_id, c.claim_token, 'rate', now() + interval '90 seconds') as r $$,
+   
+        from tests.claim_one() as c cross join public.release_enrichment(c.queue_id, c.claim_token, 'rate', now() + interval '90 seconds') as r $$,
     $$ values ('pending', 0, now() + interval '90 seconds', 'rate') $$, 'it waits for the rate'
 );
 select is_empty($$ select public.claim_enrichment('worker two') $$, 'nobody gets it before');

@@ -9,7 +9,8 @@ select results_eq(
     $$ values (0, 'retry_after', true) $$, 'for as long as asked'
 );
 select ok(
-    (select r.retry_at < clock_timestamp() + interval '1 day 1 second' from public.report_provider_calls('openlibrary', failed => 1, retry_after => 1e9) as r),
+    (select r.retry_at < clock_timestamp() + interval '1 day 1 second'
+        from public.report_provider_calls('openlibrary', failed => 1, retry_after => 1e9) as r),
     'not for thirty years'
 );
 update enrichment.providers set retry_at = clock_timestamp() - interval '1 second' where provider = 'openlibrary';

@@ -4,7 +4,9 @@ select plan(4);
 
 select tests.switch_on();
 
-select results_eq($$ select * from public.reserve_provider_calls('openlibrary', 25) $$, $$ values (10, 0::numeric, null::text) $$, 'ten of twenty-five');
+select results_eq(
+    $$ select * from public.reserve_provider_calls('openlibrary', 25) $$, $$ values (10, 0::numeric, null::text) $$, 'ten of twenty-five'
+);
 select granted, retry_after, reason from public.reserve_provider_calls('openlibrary') \gset
 select is(:granted, 0, 'then none');
 select is(:'reason'::text, 'rate', 'because of the rate');

@@ -29,7 +29,8 @@ $$;
 select is_empty(
     $$ select 1
     from (select g.asked_at, sum(g.granted) over (order by g.asked_at) - g.granted as before from grants as g) as opened
-    join (select g.answered_at, sum(g.granted) over (order by g.asked_at) as until from grants as g) as closed on closed.answered_at > opened.asked_at
+    join (select g.answered_at, sum(g.granted) over (order by g.asked_at) as until
+        from grants as g) as closed on closed.answered_at > opened.asked_at
     where closed.until - opened.before > 4 + 0.5 * (closed.answered_at - opened.asked_at) $$,
     'over any window'
 );

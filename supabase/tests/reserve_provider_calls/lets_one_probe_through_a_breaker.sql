@@ -11,7 +11,10 @@ select results_eq(
 update enrichment.providers set open_until = clock_timestamp() - interval '1 second' where provider = 'openlibrary';
 
 select is((select r.granted from public.reserve_provider_calls('openlibrary', 10) as r), 1, 'then one probe');
-select results_eq($$ select r.granted, r.reason from public.reserve_provider_calls('openlibrary') as r $$, $$ values (0, 'breaker') $$, 'and nobody beside it');
+select results_eq(
+    $$ select r.granted, r.reason from public.reserve_provider_calls('openlibrary') as r $$,
+    $$ values (0, 'breaker') $$, 'and nobody beside it'
+);
 update enrichment.providers set probe_until = clock_timestamp() - interval '1 second' where provider = 'openlibrary';
 select is((select r.granted from public.reserve_provider_calls('openlibrary', 10) as r), 1, 'another once the first has lapsed');
 

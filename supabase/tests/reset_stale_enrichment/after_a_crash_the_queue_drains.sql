@@ -9,7 +9,8 @@ update public.enrichment_queue set started_at = now() - interval '6 minutes' whe
 
 select is((select count(*) from public.reset_stale_enrichment()), 3::bigint, 'three claims are taken back');
 select results_eq(
-    $$ select q.status::text, q.wait_reason, count(*) from public.enrichment_queue as q group by q.status, q.wait_reason order by q.wait_reason $$,
+    $$ select q.status::text, q.wait_reason, count(*)
+    from public.enrichment_queue as q group by q.status, q.wait_reason order by q.wait_reason $$,
     $$ values ('pending', 'queued', 2::bigint), ('pending', 'stale', 3) $$, 'all five are pending and say why'
 );
 update public.enrichment_queue set next_attempt_after = now();

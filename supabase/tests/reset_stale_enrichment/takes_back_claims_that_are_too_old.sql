@@ -11,7 +11,8 @@ select count(*) from tests.claim_one();
 update public.enrichment_queue set started_at = now() - interval '299 seconds' where id = :'under_way';
 
 select results_eq(
-    $$ select r.queue_id, r.status::text, r.attempt_count, r.next_attempt_after, r.wait_reason, r.last_error from public.reset_stale_enrichment() as r $$,
+    $$ select r.queue_id, r.status::text, r.attempt_count, r.next_attempt_after, r.wait_reason, r.last_error
+    from public.reset_stale_enrichment() as r $$,
     format($$ values (%L::uuid, 'pending', 1, now() + interval '60 seconds', 'stale', 'the worker did not come back') $$, :'crashed'),
     'the crashed one waits, with reason, time and its attempt spent'
 );

@@ -12,13 +12,18 @@ update public.enrichment_queue set next_attempt_after = now();
 select claim_token from tests.claim_one('worker two') \gset
 
 select results_eq(
-    $$ select a.outcome, a.status from old_claim as o cross join public.apply_enrichment(tests.answer(o.c, jsonb_build_array(jsonb_build_object(
+    $$ select a.outcome, a.status
+    from old_claim as o cross join public.apply_enrichment(tests.answer(o.c, jsonb_build_array(jsonb_build_object(
         'provider', 'openlibrary', 'kind', 'isbn', 'key', '9780439023481', 'raw', tests.search_reply(isbn13 => '9780439023481')
     )))) as a $$,
     $$ values ('stale_claim', null::enrichment.queue_status) $$, 'its answer is not taken'
 );
-select throws_ok($$ select public.fail_enrichment((o.c).queue_id, (o.c).claim_token, 'late') from old_claim as o $$, 'PT409', null, 'nor its failure');
-select throws_ok($$ select public.release_enrichment((o.c).queue_id, (o.c).claim_token, 'late') from old_claim as o $$, 'PT409', null, 'nor its release');
+select throws_ok(
+    $$ select public.fail_enrichment((o.c).queue_id, (o.c).claim_token, 'late') from old_claim as o $$, 'PT409', null, 'nor its failure'
+);
+select throws_ok(
+    $$ select public.release_enrichment((o.c).queue_id, (o.c).claim_token, 'late') from old_claim as o $$, 'PT409', null, 'nor its release'
+);
 select results_eq(
     $$ select q.status::text, q.claim_token, q.claimed_by, q.attempt_count::integer from public.enrichment_queue as q $$,
     format($$ values ('in_progress', %L::uuid, 'worker two', 2) $$, :'claim_token'), 'the new claim is untouched'

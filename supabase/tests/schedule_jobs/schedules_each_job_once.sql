@@ -10,7 +10,9 @@ create temp table before as select j.jobid, j.jobname, j.schedule, j.command fro
 select bag_eq(
     $$ select enrichment.schedule_jobs() $$, array['enrichment-sweep', 'enrichment-reset-stale', 'enrichment-prune'], 'a second run names the same three'
 );
-select bag_eq($$ select j.jobid, j.jobname, j.schedule, j.command from cron.job as j $$, $$ select * from before $$, 'and leaves the same jobs');
+select bag_eq(
+    $$ select j.jobid, j.jobname, j.schedule, j.command from cron.job as j $$, $$ select * from before $$, 'and leaves the same jobs'
+);
 
 select * from finish();
 rollback;

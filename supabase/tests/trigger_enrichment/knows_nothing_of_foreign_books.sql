@@ -2,7 +2,9 @@
 begin;
 select plan(2);
 
-select tests.create_reader('ada') as ada, tests.create_reader('bob') as bob, tests.create_book('His') as his, gen_random_uuid() as nobodys \gset
+select
+    tests.create_reader('ada') as ada, tests.create_reader('bob') as bob, tests.create_book('His') as his,
+    gen_random_uuid() as nobodys \gset
 select tests.add_to_shelf(:'bob', :'his');
 
 select tests.act_as(:'ada');
