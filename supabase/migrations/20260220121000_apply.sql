@@ -442,29 +442,28 @@ begin
     end if;
 
     perform enrichment.parse_new_works();
-    select array_agg(answerable.id) into answerable_ids
-    from (
-        select q.id
+    -- A statement of its own: as a subquery it was run once per row under stale statistics, 109 s for 1,000 rows.
+    select array_agg(distinct r.queue_id) into answerable_ids
+    from enrichment.queue_records as r
+    where r.is_open and r.fetched_at > coalesce(r.scored_at, '-infinity');
+
+    perform enrichment.refresh_parsed_works(array(
+        select q.work_id
         from public.enrichment_queue as q
-        cross join enrichment.settings as s
-        where q.is_open and q.status = 'pending' and (s.auto_enabled or q.trigger_source = 'manual_bulk')
-            and (q.next_attempt_after <= now() or q.wait_reason not in ('backoff', 'stale', 'auto_disabled'))
-            and q.id in (
-                select r.queue_id from enrichment.queue_records as r
-                where r.is_open and r.fetched_at > coalesce(r.scored_at, '-infinity')
-            )
+        where q.id = any(answerable_ids) and q.status = 'pending'
         order by q.priority, q.next_attempt_after, q.id
         limit batch
-    ) as answerable;
-
-    perform enrichment.refresh_parsed_works(array(select q.work_id from public.enrichment_queue as q where q.id = any(answerable_ids)));
+    ));
 
     with picked as (
         select q.id
         from public.enrichment_queue as q
-        where q.id = any(answerable_ids) and q.status = 'pending'
-        order by q.id
-        for update skip locked
+        cross join enrichment.settings as s
+        where q.id = any(answerable_ids) and q.status = 'pending' and (s.auto_enabled or q.trigger_source = 'manual_bulk')
+            and (q.next_attempt_after <= now() or q.wait_reason not in ('backoff', 'stale', 'auto_disabled'))
+        order by q.priority, q.next_attempt_after, q.id
+        limit batch
+        for update of q skip locked
     ),
 
     claimed as (
