@@ -1,4 +1,4 @@
-"""Promises that would rot by hand: the README names every verb, variable and command there is, and no other."""
+"""Promises that would rot by hand: the README names every verb, variable and command, and no other."""
 
 import re
 from pathlib import Path
@@ -51,7 +51,9 @@ def test_every_make_target_exists(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"\((supabase/[^)]+)\)|`(supabase/[\w./]+)`", README))))
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"\((supabase/[^)]+)\)|`(supabase/[\w./]+)`", README)))
+)
 def test_every_file_it_points_to_is_there(path: tuple[str, str]) -> None:
     """Pictures and folders the README names exist."""
     assert (ROOT / (path[0] or path[1]).rstrip("/")).exists()

@@ -50,7 +50,10 @@ class HostApp:
     def call(self, verb: str, role: str = "service_role", reader: str | None = None, **arguments: Any) -> Any:
         """The rows of a public function, called as that role."""
         named = ", ".join(f"{name} => %({name})s" for name in arguments)
-        adapted = {name: Jsonb(value) if name in ("rows", "results", "changes") else value for name, value in arguments.items()}
+        adapted = {
+            name: Jsonb(value) if name in ("rows", "results", "changes") else value
+            for name, value in arguments.items()
+        }
         with self.connect(role, reader) as connection:
             return connection.execute(f"select * from public.{verb}({named})", adapted).fetchall()
 
@@ -60,13 +63,14 @@ class HostApp:
             return connection.execute(query, arguments or None).fetchall()
 
     def schema(self, *tables: str) -> list[str]:
-        """The statements with which pg_dump would make these tables of public, or all but the log of migrations."""
+        """The statements with which pg_dump would make these tables of public, or all but the log of
+        migrations."""
         command = [POSTGRES_BIN / "pg_dump", "--schema-only", "--exclude-schema=supabase_migrations"]
         command += [f"--table=public.{table}" for table in tables]
         dump = subprocess.run(
             [*command, self.stack.superuser_url(self.name)], check=True, capture_output=True, text=True
         )
-        # Where a column list has its commas, pg_dump its own settings, and the token around a dump, means nothing.
+        # The commas of a column list, pg_dump's own settings and the token around a dump mean nothing.
         lines = (line.rstrip().rstrip(",") for line in dump.stdout.splitlines())
         kept = (line for line in lines if line and not line.startswith(("--", "\\", "SET ")))
         return "".join(f"{line}\n" for line in kept).split(";\n")
@@ -76,13 +80,14 @@ class HostApp:
         tables = self.query(
             """
             select tablename as name from pg_tables
-            where schemaname = 'public' and tablename not in ('enrichment_queue', 'enrichment_audit_log') order by 1
+            where schemaname = 'public' and tablename not in ('enrichment_queue', 'enrichment_audit_log')
+            order by 1
             """
         )
         ours = ["enrichment_status", "enrichment_confidence", "last_enriched_at"]
         rows = {}
         for table in tables:
-            select = f"select to_jsonb(t) - %s::text[] as row from public.{table['name']} as t order by t::text collate \"C\""
+            select = f"select to_jsonb(t) - %s::text[] as row from public.{table['name']} as t"
             found = [each["row"] for each in self.query(select, ours)]
             rows[table["name"]] = sorted(found, key=lambda row: json.dumps(row, sort_keys=True))
         return rows
@@ -94,7 +99,8 @@ class HostApp:
 
 @pytest.fixture(scope="module")
 def make_host(stack: Stack) -> Iterator[Callable[..., HostApp]]:
-    """`make_host(default_grants=False, newest=True)`: a host's database, not yet ours; `bare`: an empty project."""
+    """`make_host(default_grants=False, newest=True)`: a host's database, not yet ours; `bare`: an empty
+    project."""
     numbers = itertools.count()
     hosts: list[HostApp] = []
 
