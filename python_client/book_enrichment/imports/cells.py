@@ -36,6 +36,7 @@ SHELVES: Mapping[str, Status] = {
     "did-not-finish": "abandoned",
     "dnf": "abandoned",
     "abandoned": "abandoned",
+    "dropped": "abandoned",
 }
 
 _WORDS = {
