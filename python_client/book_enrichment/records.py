@@ -176,6 +176,24 @@ class Pruned(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderLine(Record):
+    """A line of the providers' dashboard: may it be called, how much is left, and how it has been doing."""
+
+    provider: str
+    is_enabled: bool
+    wait_reason: str | None  # None: it may be called now
+    available_at: datetime | None  # None with a wait_reason: when a setting changes
+    tokens: float  # calls that are free now
+    rate_per_second: float  # how fast they come back
+    burst_size: int
+    used_today: int
+    daily_limit: int | None
+    daily_reserve: int  # of the daily limit, calls that stay unspent
+    failures: int  # consecutive ones
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Due(Record):
     """When a worker should come back."""
 

@@ -54,6 +54,10 @@ create type enrichment.reservation as (granted integer, retry_after numeric, rea
 create type enrichment.provider_report as (
     provider text, failures integer, open_until timestamptz, retry_at timestamptz, paused_reason text
 );
+create type enrichment.provider_state as (
+    provider text, is_enabled boolean, wait_reason text, available_at timestamptz, tokens numeric, rate_per_second numeric,
+    burst_size integer, used_today integer, daily_limit integer, daily_reserve integer, failures integer, last_error text
+);
 create type enrichment.apply_outcome as (
     "position" integer, queue_id uuid, outcome text, status enrichment.queue_status, confidence enrichment.confidence,
     fields_applied text [], message text

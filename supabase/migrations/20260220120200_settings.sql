@@ -11,6 +11,7 @@ create table enrichment.settings (
     sweep_batch_size integer not null default 500 check (sweep_batch_size between 1 and 1000),
     contact text check (contact <> ''),
     provider_keys text[] not null default '{}',
+    finish_without_budget boolean not null default true,
     max_attempts integer not null default 3 check (max_attempts between 1 and 20),
     backoff_base_seconds integer not null default 60 check (backoff_base_seconds >= 1),
     backoff_max_seconds integer not null default 3600 check (backoff_max_seconds >= 1),
@@ -37,6 +38,8 @@ comment on column enrichment.settings.sweep_batch_size is 'Works the sweep answe
 comment on column enrichment.settings.contact is
 'E-mail or URL in the User-Agent; Open Library refuses clients that name none, so without it that provider waits (no_contact).';
 comment on column enrichment.settings.provider_keys is 'Providers for which the client holds an API key. The key itself never comes here.';
+comment on column enrichment.settings.finish_without_budget is
+'A later provider''s budget is spent, or it is paused, for the rest of the day. True: rows finish with what they have; false: a row with a gap that only this provider could still fill waits for it (daily).';
 comment on column enrichment.settings.max_attempts is 'Crashes or lasting errors a row may meet before it fails.';
 comment on column enrichment.settings.backoff_base_seconds is 'Wait after the first spent attempt; doubles with each.';
 comment on column enrichment.settings.backoff_max_seconds is 'Longest wait between two attempts.';
@@ -73,12 +76,12 @@ begin
     update enrichment.settings as s
     set (
         auto_enabled, auto_apply_covers, auto_apply_metadata, batch_size, provider_delay_ms, sweep_batch_size, contact, provider_keys,
-        max_attempts, backoff_base_seconds, backoff_max_seconds, stale_after_seconds, record_valid_days, miss_valid_days,
+        finish_without_budget, max_attempts, backoff_base_seconds, backoff_max_seconds, stale_after_seconds, record_valid_days, miss_valid_days,
         keep_queue_days, keep_audit_days, keep_cron_runs_days
     ) = (
         changed.auto_enabled, changed.auto_apply_covers, changed.auto_apply_metadata, changed.batch_size, changed.provider_delay_ms,
-        changed.sweep_batch_size, changed.contact, changed.provider_keys, changed.max_attempts, changed.backoff_base_seconds,
-        changed.backoff_max_seconds, changed.stale_after_seconds, changed.record_valid_days, changed.miss_valid_days,
+        changed.sweep_batch_size, changed.contact, changed.provider_keys, changed.finish_without_budget, changed.max_attempts,
+        changed.backoff_base_seconds, changed.backoff_max_seconds, changed.stale_after_seconds, changed.record_valid_days, changed.miss_valid_days,
         changed.keep_queue_days, changed.keep_audit_days, changed.keep_cron_runs_days
     )
     where s is distinct from changed;

@@ -116,6 +116,22 @@ for each row when (new.status <> 'pending') execute function enrichment.refuse_m
 create trigger queue_rows_follow_the_arrows before update of status on public.enrichment_queue
 for each row when (old.status <> new.status) execute function enrichment.refuse_missing_arrow();
 
+create function enrichment.wake_workers()
+returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+    perform pg_notify('enrichment', 'queued');
+    return null;
+end
+$$;
+comment on function enrichment.wake_workers() is
+'Rows came in: workers that listen on channel enrichment look now. Once per statement, and Postgres sends equal words of one transaction once.';
+revoke all on function enrichment.wake_workers() from public, anon, authenticated, service_role;
+
+create trigger queue_rows_wake_workers after insert on public.enrichment_queue
+for each statement execute function enrichment.wake_workers();
+
 create table public.enrichment_audit_log (
     id uuid primary key default enrichment.uuid_v7(),
     enrichment_queue_id uuid references public.enrichment_queue (id) on delete set null,
@@ -174,8 +190,9 @@ begin
             (new.auto_enabled <> old.auto_enabled and q.trigger_source <> 'manual_bulk')
             or (
                 (new.contact is distinct from old.contact or new.provider_keys <> old.provider_keys)
-                and q.wait_reason in ('no_contact', 'no_key', 'bad_key', 'identify')
+                and q.wait_reason in ('no_contact', 'no_key', 'bad_key', 'quota_zero', 'identify')
             )
+            or (new.finish_without_budget and not old.finish_without_budget and q.wait_reason in ('daily', 'quota_zero', 'bad_key', 'retry_after'))
         )
         order by q.id
         for update
@@ -187,10 +204,14 @@ begin
         updated_at = now()
     from waiting
     where q.id = waiting.id;
+    if found then
+        perform pg_notify('enrichment', 'woken');
+    end if;
     return null;
 end
 $$;
-comment on function enrichment.wake_waiting_rows() is 'Rows that wait for a switch, a contact or a key are due, or wait, from the moment it changes.';
+comment on function enrichment.wake_waiting_rows() is
+'Rows that wait for a switch, a contact, a key or tomorrow''s budget are due, or wait, from the moment the setting changes.';
 revoke all on function enrichment.wake_waiting_rows() from public, anon, authenticated, service_role;
 
 create trigger settings_wake_waiting_rows after update on enrichment.settings

@@ -54,7 +54,7 @@ comment on column enrichment.providers.failures is 'Consecutive failures.';
 comment on column enrichment.providers.open_until is 'The breaker is open until then; after it one probe is let through.';
 comment on column enrichment.providers.probe_until is 'A probe is under way; it lapses then if it never reports.';
 comment on column enrichment.providers.retry_at is 'The provider asked not to be called before then (Retry-After, or a pause).';
-comment on column enrichment.providers.paused_reason is 'Why it is paused until retry_at: retry_after, bad_key, quota_zero, identify.';
+comment on column enrichment.providers.paused_reason is 'Why it is paused until retry_at: retry_after, bad_key, quota_zero, identify, daily.';
 
 -- Open Library: 0.33/s and burst 10 as the request has it; a client that names itself may be set to 1 or 3 per second.
 -- Google Books: 1,000 calls a day per free key, counted from midnight Pacific; stop short of it.
@@ -85,9 +85,17 @@ select
     p."position",
     p.is_enabled and (not p.needs_key or p.provider = any(s.provider_keys)) as is_permitted,
     state.wait_reason,
-    case when state.wait_reason is null then now() else state.available_at end as available_at
+    case when state.wait_reason is null then now() else state.available_at end as available_at,
+    coalesce(state.wait_reason in ('daily', 'quota_zero', 'bad_key', 'no_key') or p.retry_at >= today.ends_at, false) as is_out_for_today,
+    trunc(least(p.burst_size, p.tokens + p.rate_per_second * greatest(extract(epoch from clock_timestamp() - p.refilled_at), 0)), 2) as tokens,
+    today.calls as used_today
 from enrichment.providers as p
 cross join enrichment.settings as s
+cross join lateral (
+    select
+        date_trunc('day', clock_timestamp() at time zone p.reset_time_zone + interval '1 day') at time zone p.reset_time_zone as ends_at,
+        case when p.used_on = (clock_timestamp() at time zone p.reset_time_zone)::date then p.used_today else 0 end as calls
+) as today
 cross join lateral (
     select
         case
@@ -96,19 +104,19 @@ cross join lateral (
             when p.needs_key and not p.provider = any(s.provider_keys) then 'no_key'
             when p.retry_at > clock_timestamp() then coalesce(p.paused_reason, 'retry_after')
             when p.open_until > clock_timestamp() or p.probe_until > clock_timestamp() then 'breaker'
-            when case when p.used_on = (clock_timestamp() at time zone p.reset_time_zone)::date then p.used_today else 0 end
-                >= p.daily_limit - p.daily_reserve then 'daily'
+            when today.calls >= p.daily_limit - p.daily_reserve then 'daily'
         end as wait_reason,
         case
             when not p.is_enabled or (p.needs_contact and s.contact is null)
                 or (p.needs_key and not p.provider = any(s.provider_keys)) then 'infinity'
             when p.retry_at > clock_timestamp() then p.retry_at
             when p.open_until > clock_timestamp() or p.probe_until > clock_timestamp() then greatest(p.open_until, p.probe_until)
-            else date_trunc('day', clock_timestamp() at time zone p.reset_time_zone) at time zone p.reset_time_zone + interval '1 day'
+            else today.ends_at
         end as available_at
 ) as state;
 revoke all on enrichment.provider_states from public, anon, authenticated, service_role;
-comment on view enrichment.provider_states is 'Whether each provider may be called now (wait_reason is null), and if not, why and until when.';
+comment on view enrichment.provider_states is
+'Whether each provider may be called now (wait_reason is null), and if not, why, until when, and whether that is all for today; the calls in its bucket and those of today.';
 
 create function enrichment.reserve_provider_calls_impl(provider text, calls integer)
 returns setof enrichment.reservation
@@ -201,6 +209,8 @@ begin
         retry_at = case
             when report_provider_calls_impl.retry_after is not null
                 then clock_timestamp() + make_interval(secs => least(report_provider_calls_impl.retry_after, 86400)::double precision)
+            when report_provider_calls_impl.reason = 'daily'
+                then date_trunc('day', clock_timestamp() at time zone p.reset_time_zone + interval '1 day') at time zone p.reset_time_zone
             when report_provider_calls_impl.reason is not null then clock_timestamp() + interval '1 hour'
             when report_provider_calls_impl.succeeded > 0 and p.retry_at <= clock_timestamp() then null
             else p.retry_at
@@ -238,7 +248,7 @@ as $$
     )
 $$;
 comment on function public.report_provider_calls(text, integer, integer, text, numeric, text) is
-'How calls ended. Consecutive failures open the breaker; retry_after (seconds, at most a day) or a reason (bad_key, quota_zero, identify: an hour unless retry_after says else) pauses the provider. A success closes a breaker that let a probe through; it does not cut a pause short, it may have been under way before.';
+'How calls ended. Consecutive failures open the breaker; retry_after (seconds, at most a day) or a reason (bad_key, quota_zero, identify: an hour; daily: until the provider''s midnight; unless retry_after says else) pauses the provider. A success closes a breaker that let a probe through; it does not cut a pause short, it may have been under way before.';
 revoke all on function public.report_provider_calls(text, integer, integer, text, numeric, text)
 from public, anon, authenticated, service_role;
 grant execute on function public.report_provider_calls(text, integer, integer, text, numeric, text) to service_role;

@@ -607,7 +607,9 @@ comment on view enrichment.wanted_fields is 'The gaps of each queue row''s work 
 create view enrichment.possible_lookups with (security_invoker = true) as
 select distinct on (q.id, p."position")
     q.id as queue_id, p.provider, p."position", p.fills, stage.kind, stage.key, w.title, w.author_names[1] as author,
-    s.wait_reason, s.available_at
+    s.wait_reason, s.available_at,
+    t.finish_without_budget and s.is_out_for_today
+    and p."position" > (select min(first."position") from enrichment.provider_states as first where first.is_permitted) as is_given_up
 from public.enrichment_queue as q
 join enrichment.parsed_works as w on w.work_id = q.work_id
 left join public.editions as e on e.id = q.edition_id
@@ -642,13 +644,14 @@ where not p.needs_opt_in or exists (
 order by q.id, p."position", stage.rank;
 revoke all on enrichment.possible_lookups from public, anon, authenticated, service_role;
 comment on view enrichment.possible_lookups is
-'The next look-up each permitted provider could make for a queue row: by ISBN, then by title where there is no ISBN or it is unknown there. No row where all have a valid answer.';
+'The next look-up each permitted provider could make for a queue row: by ISBN, then by title where there is no ISBN or it is unknown there. No row where all have a valid answer. is_given_up: a later provider that is out for today, which rows do without unless settings.finish_without_budget is off.';
 
 create view enrichment.needed_lookups with (security_invoker = true) as
 select distinct on (l.queue_id)
     l.queue_id, l.provider, l.kind, l.key, l.title, l.author, l.wait_reason, l.available_at
 from enrichment.possible_lookups as l
 join enrichment.wanted_fields as gaps on gaps.queue_id = l.queue_id and gaps.fields && l.fills
+where not l.is_given_up
 order by l.queue_id, l."position";
 revoke all on enrichment.needed_lookups from public, anon, authenticated, service_role;
 comment on view enrichment.needed_lookups is

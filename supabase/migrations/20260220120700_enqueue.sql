@@ -93,6 +93,9 @@ begin
         updated_at = now()
     from open_rows
     where q.id = open_rows.id;
+    if found then
+        perform pg_notify('enrichment', 'queued');
+    end if;
 
     return query
     select

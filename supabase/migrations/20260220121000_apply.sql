@@ -299,15 +299,28 @@ as $$
         select * from enrichment.possible_lookups as l where l.queue_id = any(reach_verdicts.queue_ids)
     ),
 
-    next_lookups as (
-        select distinct on (l.queue_id) l.queue_id, l.provider, l.wait_reason, l.available_at
+    wanted_lookups as (
+        select l.*
         from lookups as l
         join enrichment.wanted_fields as gaps on gaps.queue_id = l.queue_id
         left join offered as o on o.queue_id = l.queue_id
         where exists (
             select 1 from unnest(gaps.fields) as field where field = any(l.fills) and field <> all(coalesce(o.fields, '{}'))
         )
+    ),
+
+    next_lookups as (
+        select distinct on (l.queue_id) l.queue_id, l.provider, l.wait_reason, l.available_at
+        from wanted_lookups as l
+        where not l.is_given_up
         order by l.queue_id, l."position"
+    ),
+
+    given_up as (
+        select l.queue_id, jsonb_object_agg(l.provider, l.wait_reason) as reasons
+        from wanted_lookups as l
+        where l.is_given_up
+        group by l.queue_id
     ),
 
     records as (
@@ -329,13 +342,16 @@ as $$
         case when next_lookup.provider is not null then coalesce(next_lookup.wait_reason, 'next_lookup') end,
         case when next_lookup.wait_reason is not null then next_lookup.available_at else now() end,
         jsonb_strip_nulls(jsonb_build_object(
-            'sentence', coalesce(w.sentence, 'no provider knows this book'), 'candidates', w.candidates, 'proposals', o.proposals
+            'sentence', coalesce(w.sentence, case when next_lookup.provider is null then 'no provider knows this book' end),
+            'candidates', w.candidates, 'proposals', o.proposals,
+            'not_asked', case when next_lookup.provider is null then g.reasons end
         )),
         r.providers
     from public.enrichment_queue as q
     left join offered as o on o.queue_id = q.id
     left join weighed as w on w.queue_id = q.id
     left join next_lookups as next_lookup on next_lookup.queue_id = q.id
+    left join given_up as g on g.queue_id = q.id
     left join records as r on r.queue_id = q.id
     where q.id = any(reach_verdicts.queue_ids)
 $$;

@@ -116,6 +116,31 @@ comment on function public.enrichment_overview() is 'enrichment.overview for the
 revoke all on function public.enrichment_overview() from public, anon, authenticated, service_role;
 grant execute on function public.enrichment_overview() to service_role;
 
+create function enrichment.enrichment_providers_impl()
+returns setof enrichment.provider_state
+language sql stable security definer set search_path = ''
+as $$
+    select
+        p.provider, p.is_enabled, s.wait_reason, nullif(s.available_at, 'infinity'), s.tokens, p.rate_per_second, p.burst_size, s.used_today,
+        p.daily_limit, p.daily_reserve, p.failures, p.last_error
+    from enrichment.provider_states as s
+    join enrichment.providers as p on p.provider = s.provider
+    order by p."position"
+$$;
+revoke all on function enrichment.enrichment_providers_impl() from public, anon, authenticated, service_role;
+grant execute on function enrichment.enrichment_providers_impl() to service_role;
+
+create function public.enrichment_providers()
+returns setof enrichment.provider_state
+language sql stable set search_path = ''
+as $$
+    select * from enrichment.enrichment_providers_impl()
+$$;
+comment on function public.enrichment_providers() is
+'One line per provider in the order of asking: wait_reason (null: may be called now; disabled, no_contact, no_key, bad_key, quota_zero, identify, retry_after, breaker, daily) and until when (null: until a setting changes), calls left in its bucket and how they come back, calls of today and their limit, consecutive failures, the last error.';
+revoke all on function public.enrichment_providers() from public, anon, authenticated, service_role;
+grant execute on function public.enrichment_providers() to service_role;
+
 create function enrichment.enrichment_due_impl()
 returns setof enrichment.due
 language sql stable security definer set search_path = ''

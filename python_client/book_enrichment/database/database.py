@@ -31,6 +31,7 @@ from book_enrichment.records import (
     FieldLock,
     ImportOutcome,
     OverviewLine,
+    ProviderLine,
     ProviderState,
     Pruned,
     QueueRow,
@@ -197,6 +198,10 @@ class Database:
     async def enrichment_overview(self) -> list[OverviewLine]:
         """Rows by state and by what they wait for."""
         return await self._all(OverviewLine, "enrichment_overview")
+
+    async def enrichment_providers(self) -> list[ProviderLine]:
+        """Who may be called now, and if not, why and until when; in the order of asking."""
+        return await self._all(ProviderLine, "enrichment_providers")
 
     # The reader's buttons and pages.
 
