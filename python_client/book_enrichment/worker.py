@@ -20,7 +20,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -44,8 +44,8 @@ LONGEST_WAIT_SECONDS = 60.0
 # dead one; and a database that was away for longer than a claim lives is not asked to settle it.
 LONGEST_HOLD_SECONDS = 240.0
 CLAIM_SECONDS = 300.0
-# Between two looks at the queue: at most, since an import may have come in; at least, when rows are due and
-# cannot be claimed (another worker has them).
+# Between two glances at the queue: at most, since an import may have come in where the database cannot call;
+# at least, when rows are due and cannot be claimed (another worker has them).
 LONGEST_SLEEP_SECONDS = 30.0
 SHORTEST_SLEEP_SECONDS = 1.0
 # How often to look for claims of workers that are gone. pg_cron, where there is one, does so as well.
@@ -54,8 +54,17 @@ STALE_CHECK_SECONDS = 60.0
 RETRY_SECONDS = 5.0
 # Rows for a provider this worker has no client for; another worker may have one.
 NO_CLIENT_SECONDS = 3600.0
-# A title costs a call of its own, about 3 s at the default rate: this many in a round keep it under a minute.
-TITLES_PER_ROUND = 10
+# What a round holds: ISBNs for this many full calls, so that few calls go out half full and the second looks
+# share one; and look-ups that cost a call each, about 3 s at the default rate, fewer of them where they come
+# alone, so that a reader's wish need not wait long behind them.
+FULL_CALLS_PER_ROUND = 4
+SINGLES_PER_ROUND = 10
+SINGLES_BESIDE_ISBNS = 40
+ROWS_PER_ROUND = 200
+# While the next call is under way, answered rows are applied this many at a time or more.
+ROWS_WORTH_APPLYING = 10
+# The database calls here when rows come in; see `Door.listen`.
+CHANNEL = "enrichment"
 # PostgREST cuts a reply at 1,000 rows, and the verbs refuse more.
 APPLY_ROWS = 500
 
@@ -80,10 +89,15 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Excuse:
-    """Why a look-up was not made, and when to try again (None: as soon as the database sees fit)."""
+    """Why a look-up was not made, and when to try again (None: as soon as the database sees fit).
+
+    `is_known`: the database has it on record that the provider may not be called, so it says what becomes of
+    the row: to wait and until when, or to do without.
+    """
 
     reason: str
     retry_at: datetime | None = None
+    is_known: bool = False
 
 
 @dataclass(slots=True)
@@ -95,10 +109,24 @@ class Batch:
     excuses: dict[str, Excuse] = field(default_factory=dict)  # by provider
     crashes: dict[str, str] = field(default_factory=dict)  # by provider: an error nobody expected
     claimed_at: float = field(default_factory=time.monotonic)
+    news: asyncio.Event = field(default_factory=asyncio.Event)  # an answer came, or the last one has
+    is_fetched: bool = False
 
     def lookups(self) -> dict[Lookup, None]:
         """Each distinct look-up once, in the order of the rows."""
         return dict.fromkeys(lookup for row in self.rows for lookup in row.lookups)
+
+    def answered(self) -> list[ClaimedRow]:
+        """The rows that wait for no further answer, and can be applied."""
+        return [row for row in self.rows if all(self._has_reply(lookup) for lookup in row.lookups)]
+
+    def _has_reply(self, lookup: Lookup) -> bool:
+        return lookup in self.answers and self.answers[lookup].error is None
+
+    def result(self, row: ClaimedRow) -> dict[str, Any]:
+        """What `apply_enrichment` takes for a row: the answers there are."""
+        lookups = [self.answers[lookup].as_result() for lookup in row.lookups if lookup in self.answers]
+        return {"queue_id": row.queue_id, "claim_token": row.claim_token, "lookups": lookups}
 
     def held(self) -> float:
         """Seconds since the first of the rows was claimed."""
@@ -125,8 +153,10 @@ class Worker:
         self.tally = Tally()
         self.stopped = False
         self.provider_delay = 0.0  # seconds between two calls to one provider; the database names it
+        self.batch_size: int | None = None  # rows per claim, as the database has it
         self.called_at: dict[str, float] = {}  # by provider, on the monotonic clock
         self._alarm = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._alone = asyncio.Lock()
         self._fetching: asyncio.Task[None] | None = None
         self._configured = False
@@ -140,6 +170,7 @@ class Worker:
         """Cut a running fetch short, release what it held, and let `run` return. There is no going on."""
         self.stopped = True
         self._alarm.set()
+        self._stopping.set()
         if self._fetching is not None:
             self._fetching.cancel()
 
@@ -160,12 +191,14 @@ class Worker:
             Forbidden: the key or role may not call the service verbs, and waiting will not change that.
             EnrichmentError: only when draining. A worker that runs on logs it and tries again later.
         """
-        async with self._alone:
+        async with self._alone, self._listening(wanted=not drain):
             started = moved = time.monotonic()
             troubles = idle = 0
+            look = True  # or only glance at what is due: one call, nothing claimed
             while not self.stopped:
                 try:
-                    progress = await self._round()
+                    self._alarm.clear()
+                    progress = await self._round() if look else False
                     due = await self.database.enrichment_due()
                 except EnrichmentError as error:
                     away = isinstance(error, DatabaseUnavailable)
@@ -173,6 +206,7 @@ class Worker:
                     if isinstance(error, Forbidden) or (drain and not worth_waiting):
                         raise
                     troubles += 1
+                    look = True
                     _log_database(error)
                     await self.pause(min(2.0**troubles, LONGEST_SLEEP_SECONDS))
                     continue
@@ -185,22 +219,51 @@ class Worker:
                 if progress:
                     moved, idle = time.monotonic(), 0
                     continue
+                if not look and due_in == 0:
+                    look = True
+                    continue
                 if drain and (due_in is None or time.monotonic() - moved + due_in >= patience):
                     break
                 idle = idle + 1 if due_in == 0 else 0
-                await self.pause(sleep_seconds(due_in, idle))
+                seconds = sleep_seconds(due_in, idle)
+                woken = await self.pause(seconds)
+                is_time = due_in is not None and due_in <= seconds
+                look = woken or is_time or time.monotonic() >= self._stale_check_at
             self.tally.seconds = time.monotonic() - started
             return self.tally
 
-    async def pause(self, seconds: float) -> None:
-        """Sleep, cut short by `wake` and by `stop`."""
+    async def pause(self, seconds: float) -> bool:
+        """Sleep, cut short by `wake` and by `stop`; whether it was."""
+        return await _happens(self._alarm, seconds)
+
+    async def rest(self, seconds: float) -> bool:
+        """Sleep between two calls, cut short by `stop` alone."""
+        return await _happens(self._stopping, seconds)
+
+    @asynccontextmanager
+    async def _listening(self, wanted: bool) -> AsyncIterator[None]:
+        """While the block runs, the database wakes this worker when rows come in, if its door can."""
+        task = asyncio.create_task(self._listen()) if wanted else None
         try:
-            async with asyncio.timeout(seconds):
-                await self._alarm.wait()
-        except TimeoutError:
-            return
-        if not self.stopped:
-            self._alarm.clear()
+            yield
+        finally:
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
+
+    async def _listen(self) -> None:
+        troubles = 0
+        while True:
+            try:
+                async with aclosing(self.database.door.listen(CHANNEL)) as calls:
+                    async for _ in calls:
+                        troubles = 0
+                        self.wake()
+                return
+            except DatabaseUnavailable as error:
+                troubles += 1
+                _log_database(error)
+                await asyncio.sleep(min(2.0**troubles, LONGEST_SLEEP_SECONDS))
 
     async def _round(self) -> bool:
         """One round; true when it moved a row on, so that another look is worth while."""
@@ -210,6 +273,7 @@ class Worker:
             self._stale_check_at = time.monotonic() + STALE_CHECK_SECONDS
         swept = await self._sweep()
         batch, moved = Batch(), 0
+        applying = asyncio.create_task(self._apply_meanwhile(batch))
         try:
             await self._claim(batch)
             self._fetching = asyncio.create_task(self._fetch(batch))
@@ -219,7 +283,9 @@ class Worker:
                 raise
         finally:
             self._fetching = None
-            moved = await self._settle(batch)
+            batch.is_fetched = True
+            batch.news.set()
+            moved = await applying + await self._settle(batch)
         return swept + moved > 0
 
     async def _configure(self) -> None:
@@ -236,6 +302,7 @@ class Worker:
             setting.name: setting.value for setting in await self.database.configure_enrichment(changes)
         }
         self.provider_delay = float(values["provider_delay_ms"] or 0) / 1000
+        self.batch_size = int(values["batch_size"] or 1)
         self._configured = True
 
     async def _sweep(self) -> int:
@@ -249,52 +316,88 @@ class Worker:
         return swept
 
     async def _claim(self, batch: Batch) -> None:
-        """Claim until a provider's call is full of ISBNs, or there are titles enough for one round."""
+        """Claim until there are ISBNs for several full calls, or enough look-ups that cost a call each."""
         while self.providers and not self.stopped:
+            room = self._room(batch)
+            if room <= 0:
+                return
             try:
-                claimed = await self.database.claim_enrichment(self.name)
+                fewer = room if self.batch_size is not None and room < self.batch_size else None
+                claimed = await self.database.claim_enrichment(self.name, fewer)
             except EnrichmentError:
                 if not batch.rows:
                     raise
                 return
             batch.rows += claimed
             self.tally.claimed += len(claimed)
-            needed = Counter((lookup.provider, lookup.kind) for lookup in batch.lookups())
-            full = any(
-                needed[name, "isbn"] >= provider.keys_per_call or needed[name, "title"] >= TITLES_PER_ROUND
-                for name, provider in self.providers.items()
-            )
-            if claimed:
-                logger.info("claimed %d rows", len(claimed), extra={"action": "claim", "rows": len(claimed)})
-            if full or not claimed:
+            if not claimed:
                 return
+            logger.info("claimed %d rows", len(claimed), extra={"action": "claim", "rows": len(claimed)})
+
+    def _room(self, batch: Batch) -> int:
+        """How many rows more this round can take; never so many that a call goes out for the last few."""
+        pooled, singles = Counter[str](), Counter[str]()
+        for lookup in batch.lookups():
+            provider = self.providers.get(lookup.provider)
+            shares_calls = provider is not None and lookup.kind == "isbn" and provider.keys_per_call > 1
+            (pooled if shares_calls else singles)[lookup.provider] += 1
+        most = SINGLES_BESIDE_ISBNS if pooled else SINGLES_PER_ROUND
+        rooms = [ROWS_PER_ROUND - len(batch.rows), most - max(singles.values(), default=0)]
+        rooms += [self.providers[name].keys_per_call * FULL_CALLS_PER_ROUND - n for name, n in pooled.items()]
+        return min(rooms)
 
     async def _fetch(self, batch: Batch) -> None:
-        """Ask every provider the batch needs. Answers are kept as they come, whatever happens next."""
-        for name in dict.fromkeys(lookup.provider for lookup in batch.lookups()):
-            provider = self.providers.get(name)
-            if provider is None:
-                batch.excuses[name] = Excuse(f"no client for {name}", _from_now(NO_CLIENT_SECONDS))
-                continue
-            calls = _Calls(self, provider, batch)
-            lookups = [lookup for lookup in batch.lookups() if lookup.provider == name]
+        """Ask every provider the batch needs, side by side: each has a bucket of its own."""
+        async with asyncio.TaskGroup() as group:
+            for name in dict.fromkeys(lookup.provider for lookup in batch.lookups()):
+                if provider := self.providers.get(name):
+                    group.create_task(self._ask(provider, batch))
+                else:
+                    batch.excuses[name] = Excuse(f"no client for {name}", _from_now(NO_CLIENT_SECONDS))
+
+    async def _ask(self, provider: Provider, batch: Batch) -> None:
+        """Answers are kept as they come, whatever happens next."""
+        name, calls = provider.name, _Calls(self, provider, batch)
+        lookups = [lookup for lookup in batch.lookups() if lookup.provider == name]
+        try:
             try:
-                try:
-                    async for answer in provider.answers(lookups, calls.permit):
-                        batch.answers[answer.lookup] = answer
-                    await calls.report()
-                except ProviderUnavailable as trouble:
-                    extra = {"action": "provider_unavailable", "provider": name, "reason": trouble.reason}
-                    logger.warning("%s", trouble, extra=extra)
-                    batch.excuses[name] = await calls.report_trouble(trouble)
+                async for answer in provider.answers(lookups, calls.permit):
+                    batch.answers[answer.lookup] = answer
+                    batch.news.set()
+                await calls.report()
+            except ProviderUnavailable as trouble:
+                extra = {"action": "provider_unavailable", "provider": name, "reason": trouble.reason}
+                logger.warning("%s", trouble, extra=extra)
+                batch.excuses[name] = await calls.report_trouble(trouble)
+        except EnrichmentError as error:
+            away = isinstance(error, DatabaseUnavailable)
+            batch.excuses[name] = Excuse("database unavailable" if away else error.message)
+            _log_database(error)
+        except Exception as error:
+            # A fault of ours under these rows: it spends their attempt, or they would come back for ever.
+            batch.crashes[name] = f"{type(error).__name__}: {error}"
+            logger.exception("%s: unexpected", name, extra={"action": "fetch", "provider": name})
+
+    async def _apply_meanwhile(self, batch: Batch) -> int:
+        """Apply what is answered while the next call is under way; the number of rows that got further.
+
+        Whatever goes wrong here is left for `_settle`, which has the patience.
+        """
+        moved = 0
+        while not batch.is_fetched:
+            await batch.news.wait()
+            batch.news.clear()
+            answered = batch.answered()[:APPLY_ROWS]
+            if batch.is_fetched or len(answered) < ROWS_WORTH_APPLYING:
+                continue
+            try:
+                moved += await self._apply([batch.result(row) for row in answered])
             except EnrichmentError as error:
-                away = isinstance(error, DatabaseUnavailable)
-                batch.excuses[name] = Excuse("database unavailable" if away else error.message)
                 _log_database(error)
-            except Exception as error:
-                # A fault of ours under these rows: it spends their attempt, or they would come back for ever.
-                batch.crashes[name] = f"{type(error).__name__}: {error}"
-                logger.exception("%s: unexpected", name, extra={"action": "fetch", "provider": name})
+                break
+            gone = {row.queue_id for row in answered}
+            batch.rows = [row for row in batch.rows if row.queue_id not in gone]
+        return moved
 
     async def _settle(self, batch: Batch) -> int:
         """Give every row of the batch back, one way or another; the number that got further.
@@ -312,7 +415,7 @@ class Worker:
                 if self.stopped or batch.held() > CLAIM_SECONDS:
                     break  # what is left grows stale, and the database puts it back in line
                 troubles += 1
-                await self.pause(min(2.0**troubles, LONGEST_SLEEP_SECONDS))
+                await self.rest(min(2.0**troubles, LONGEST_SLEEP_SECONDS))
                 continue
             except EnrichmentError as error:
                 self.tally.dropped += 1
@@ -329,14 +432,16 @@ class Worker:
             unasked = [lookup.provider for lookup in row.lookups if lookup not in batch.answers]
             errors = [answer.error for answer in answers if answer.error]
             errors += [batch.crashes[name] for name in unasked if name in batch.crashes and not answers]
+            # Without an excuse the fetch was cut short, which only `stop` and a cancellation do.
+            excuse = batch.excuses.get(unasked[0], Excuse("stopped")) if unasked else None
             if errors:
                 others.append(partial(self._fail, row, errors[0]))
-            elif answers or not unasked:
-                lookups = [answer.as_result() for answer in answers]
-                results.append({"queue_id": row.queue_id, "claim_token": row.claim_token, "lookups": lookups})
+            elif answers or excuse is None or excuse.is_known:
+                results.append(batch.result(row))
             else:
-                # Without an excuse the fetch was cut short, which only `stop` and a cancellation do.
-                others.append(partial(self._release, row, batch.excuses.get(unasked[0], Excuse("stopped"))))
+                others.append(partial(self._release, row, excuse))
+            if excuse is not None and excuse.is_known and not answers and not errors:
+                self.tally.released[excuse.reason] += 1
         chunks = [results[start : start + APPLY_ROWS] for start in range(0, len(results), APPLY_ROWS)]
         return [*(partial(self._apply, chunk) for chunk in chunks), *others]
 
@@ -398,9 +503,10 @@ class _Calls:
                 or self._batch.held() + wait > LONGEST_HOLD_SECONDS
             ):
                 retry_at = None if wait is None else _from_now(wait)
-                self._batch.excuses[self._name] = Excuse(reservation.reason or "rate", retry_at)
+                reason = reservation.reason or "rate"
+                self._batch.excuses[self._name] = Excuse(reason, retry_at, is_known=reason != "rate")
                 return False
-            await self._worker.pause(max(wait, 0.05))
+            await self._worker.rest(max(wait, 0.05))
         return False
 
     async def report(self) -> None:
@@ -413,14 +519,26 @@ class _Calls:
         """The call before went wrong; what its rows wait for, and until when."""
         self._unreported = 0
         state = await self._worker.database.report_provider_calls(**trouble.report())
-        moments = [moment for moment in (state.open_until, state.retry_at) if moment is not None]
-        return Excuse(state.paused_reason or trouble.reason, max(moments, default=_from_now(RETRY_SECONDS)))
+        if state.retry_at is not None and state.retry_at > _from_now(0):
+            return Excuse(state.paused_reason or trouble.reason, state.retry_at, is_known=True)
+        if state.open_until is not None:
+            return Excuse("breaker", state.open_until, is_known=True)
+        return Excuse(trouble.reason, _from_now(RETRY_SECONDS))
 
     async def _keep_the_gap(self) -> None:
         last_call = self._worker.called_at.get(self._name)
         due_at = 0.0 if last_call is None else last_call + self._worker.provider_delay
         while not self._worker.stopped and (wait := due_at - time.monotonic()) > 0:
-            await self._worker.pause(wait)
+            await self._worker.rest(wait)
+
+
+async def _happens(event: asyncio.Event, seconds: float) -> bool:
+    """Whether it happens within so many seconds; returns as soon as it does."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 def sleep_seconds(due_in: float | None, idle: int) -> float:

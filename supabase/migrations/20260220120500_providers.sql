@@ -87,7 +87,9 @@ select
     state.wait_reason,
     case when state.wait_reason is null then now() else state.available_at end as available_at,
     coalesce(state.wait_reason in ('daily', 'quota_zero', 'bad_key', 'no_key') or p.retry_at >= today.ends_at, false) as is_out_for_today,
-    trunc(least(p.burst_size, p.tokens + p.rate_per_second * greatest(extract(epoch from clock_timestamp() - p.refilled_at), 0)), 2) as tokens,
+    trunc(
+        least(p.burst_size, p.tokens + p.rate_per_second * greatest(extract(epoch from clock_timestamp() - p.refilled_at), 0)), 2
+    ) as tokens,
     today.calls as used_today
 from enrichment.providers as p
 cross join enrichment.settings as s

@@ -10,7 +10,7 @@ refused connection is the exception, since nothing was sent.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +28,15 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from supabase import AsyncClient
 
 from book_enrichment.errors import DatabaseUnavailable, error_for
+
+# Behind a router that forgets quiet connections, a listener notices within two minutes.
+LISTENING: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 60,
+    "keepalives_interval": 15,
+    "keepalives_count": 4,
+    "application_name": "book-enrichment listener",
+}
 
 Row = dict[str, Any]
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
@@ -55,6 +64,10 @@ class Door(Protocol):
         """A page of the host's works in the order of their ids, from the one behind `after` on."""
         ...
 
+    def listen(self, channel: str) -> AsyncGenerator[None, None]:
+        """Yields as soon as it listens, and whenever the database calls; ends at once where nothing can."""
+        ...
+
 
 class PostgrestDoor:
     """Through the project's HTTP interface, as whom its key names: the service role or a reader."""
@@ -72,6 +85,11 @@ class PostgrestDoor:
     async def work_ids(self, after: UUID | None, limit: int) -> list[UUID]:
         page = self._client.table("works").select("id").order("id").limit(limit)
         return [UUID(row["id"]) for row in await self._rows(page.gt("id", str(after)) if after else page)]
+
+    async def listen(self, channel: str) -> AsyncGenerator[None, None]:
+        """PostgREST has no way to call us."""
+        return
+        yield
 
     async def _rows(self, request: Any) -> list[Row]:
         try:
@@ -117,6 +135,24 @@ class PostgresDoor:
             row["id"]
             for row in await self._rows(statement, {"after": after, "zero": UUID(int=0), "limit": limit})
         ]
+
+    async def listen(self, channel: str) -> AsyncGenerator[None, None]:
+        """On a connection of its own, beside the pool. Raises DatabaseUnavailable when that is lost.
+
+        Works on a direct connection and through Supabase's session pooler (port 5432). The transaction pooler
+        (port 6543) takes LISTEN and never calls, so there a worker finds new rows when it polls.
+        """
+        try:
+            connection = await psycopg.AsyncConnection.connect(
+                str(self._pool.conninfo), autocommit=True, prepare_threshold=None, **LISTENING
+            )
+            async with connection:
+                await connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
+                yield
+                async for _ in connection.notifies():
+                    yield
+        except psycopg.Error as error:
+            raise DatabaseUnavailable(f"Postgres stopped calling: {_named(error)}") from error
 
     async def _rows(self, statement: sql.SQL | sql.Composed, arguments: Mapping[str, Any]) -> list[Row]:
         try:
