@@ -8,10 +8,10 @@ export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down reset status psql env migrate demo test pgtap pytest lint bench
+.PHONY: help venv up down reset status psql env migrate demo test pgtap pytest lint bench measure-calls
 
 help: ## what you can do here
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: .venv/ready ## the Python environment in .venv
 
@@ -64,3 +64,7 @@ lint: venv ## sqlfluff, ruff, mypy, plpgsql_check, supabase db lint, db advisors
 bench: venv ## how long the sweep takes beside plain UPDATE statements (JSON=path writes the figures)
 	@$(STACK) guard
 	@$(PYTHON) supabase/local/bench.py $(if $(JSON),--json "$(JSON)")
+
+measure-calls: venv ## how many calls an import of 1,000 books makes (JSON=path writes the figures)
+	@$(STACK) guard
+	@$(PYTHON) supabase/local/measure_calls.py $(if $(JSON),--json "$(JSON)")

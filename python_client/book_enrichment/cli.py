@@ -35,7 +35,7 @@ from book_enrichment import __version__
 from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, NotFound
 from book_enrichment.imports import Export, ImportFileError, read_export_file
-from book_enrichment.records import ImportOutcome
+from book_enrichment.records import ImportOutcome, OverviewLine, ProviderLine
 from book_enrichment.settings import Settings
 from book_enrichment.worker import Tally, Worker, open_worker, stopping_on_signals
 
@@ -138,30 +138,62 @@ def run(
 
 @app.command(epilog="Example: book-enrichment status --json")
 def status(as_json: AsJson = False) -> None:
-    """Show how many books are in which state, what waits for what, and until when."""
+    """Show how many books are in which state, what waits for what, until when, and who may be asked."""
 
     async def work() -> Any:
         async with _database(configured=False) as database:
-            return await database.enrichment_overview(), await database.enrichment_due()
+            overview = await database.enrichment_overview()
+            return overview, await database.enrichment_providers(), await database.enrichment_due()
 
-    lines, due = _finish(work())
+    lines, providers, due = _finish(work())
     if as_json:
         _print_json(
-            {"overview": [dataclasses.asdict(line) for line in lines], "due": dataclasses.asdict(due)}
+            {
+                "overview": [dataclasses.asdict(line) for line in lines],
+                "providers": [dataclasses.asdict(line) for line in providers],
+                "due": dataclasses.asdict(due),
+            }
         )
         return
-    if not lines:
+    if lines:
+        out.print(queue_table(lines))
+    else:
         out.print("The queue is empty. [bold]book-enrichment import[/] or [bold]enqueue[/] fill it.")
-        return
+    out.print(provider_table(providers))
+    if due.due_at is not None:
+        out.print(f"Next look-up {_from_now(due.due_at)} ({due.reason}).")
+
+
+def queue_table(lines: Iterable[OverviewLine]) -> Table:
+    """The queue by state and by what rows wait for."""
     table = Table("state", "waits for", "rows", "oldest", "until", title="Enrichment queue")
     table.columns[2].justify = "right"
     for line in lines:
         table.add_row(
             line.status, line.wait_reason, str(line.rows), _from_now(line.oldest), _from_now(line.until)
         )
-    out.print(table)
-    if due.due_at is not None:
-        out.print(f"Next look-up {_from_now(due.due_at)} ({due.reason}).")
+    return table
+
+
+def provider_table(providers: Iterable[ProviderLine]) -> Table:
+    """Who may be asked now, or why not and until when; calls that are free, and those of today."""
+    table = Table("provider", "may be asked", "calls free", "today", "last error", title="Providers")
+    for line in providers:
+        if line.wait_reason is None:
+            when = (
+                "now" if line.tokens >= 1 else f"in {(1 - line.tokens) / line.rate_per_second:.0f} s (rate)"
+            )
+        else:
+            when = f"{_from_now(line.available_at)} ({line.wait_reason.replace('_', ' ')})".strip()
+        table.add_row(
+            line.provider,
+            when,
+            f"{int(line.tokens)} of {line.burst_size}, {line.rate_per_second:g}/s",
+            str(line.used_today)
+            + (f" of {line.daily_limit - line.daily_reserve}" if line.daily_limit is not None else ""),
+            f"{line.failures} in a row: {line.last_error}" if line.failures else line.last_error,
+        )
+    return table
 
 
 @app.command(epilog="Example: book-enrichment enqueue 6f2c… 91aa…   or   book-enrichment enqueue --missing")

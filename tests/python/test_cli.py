@@ -142,6 +142,25 @@ def test_status_says_what_waits_for_what(run, export, create_reader) -> None:
     assert told["due"]["pending"] == 2
 
 
+def test_status_says_who_may_be_asked(run, database_url) -> None:
+    """Calls that are free and those of today, or why a provider is not asked and until when."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("select public.configure_enrichment('{\"contact\": \"tests@example.org\"}')")
+        connection.execute("select public.reserve_provider_calls('openlibrary', 3)")
+    told = re.sub(" *[│┃] *", " ", run("status").stdout)
+    assert re.search(r"openlibrary now 7 of 10, 0.33/s 3 ", told)
+    assert re.search(r"googlebooks \(no key\) 5 of 5, 0.01/s 0 of 950 ", told)
+    with psycopg.connect(database_url) as connection:
+        trouble = "last_error => 'openlibrary: identify: 403', reason => 'identify'"
+        connection.execute(f"select public.report_provider_calls('openlibrary', {trouble})")
+    told = run("status").stdout
+    assert re.search(r"openlibrary *│ in 60 min \(identify\) *│", told)
+    first, second = json.loads(run("status", "--json").stdout)["providers"]
+    assert (first["provider"], first["wait_reason"], first["used_today"]) == ("openlibrary", "identify", 3)
+    assert first["last_error"] == "openlibrary: identify: 403"
+    assert (second["provider"], second["wait_reason"], second["available_at"]) == ("googlebooks", "no_key", None)
+
+
 def test_flags_of_the_environment_are_written_by_commands_that_change(
     run, export, create_reader, monkeypatch
 ) -> None:

@@ -1,0 +1,279 @@
+"""How many calls an import costs other people's servers: `make measure-calls`.
+
+A thousand made-up books, 75 % of them with an ISBN, are imported as a Goodreads export and enriched by one
+worker against a counting stand-in for Open Library, which does not know 10 % of them. Then a second reader
+imports the same file. Settings are the defaults, except that the rate limit and the gap between calls are
+lifted, so that it ends in a minute instead of a quarter of an hour; neither changes how many calls there are.
+
+    measure_calls.py [--books N] [--json PATH]
+"""
+
+import argparse
+import asyncio
+import csv
+import json
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+import open_library
+from book_enrichment.cli import import_export
+from book_enrichment.database import open_database
+from book_enrichment.imports import read_export_file
+from book_enrichment.settings import Settings
+from book_enrichment.worker import Tally, open_worker
+from packages import PlatformError
+from stack import Stack, refuse_foreign_project
+
+DATABASE = "measure_calls"
+WITH_ISBN, MISSED, SECOND_EDITIONS = 0.75, 0.10, 0.04
+ADJECTIVES = [
+    "Crimson",
+    "Silent",
+    "Hollow",
+    "Golden",
+    "Broken",
+    "Winter",
+    "Burning",
+    "Distant",
+    "Paper",
+    "Salt",
+]
+NOUNS = [
+    "Harbor",
+    "Orchard",
+    "Lantern",
+    "River",
+    "Mountain",
+    "Garden",
+    "Letter",
+    "Window",
+    "Bridge",
+    "Island",
+]
+PLACES = ["Haddad", "Okoro", "Varga", "Lindqvist", "Moreau", "Tanaka", "Ferreira", "Novak", "Dahl", "Osei"]
+FIRST_NAMES = ["Farid", "Amina", "Zoltan", "Ingrid", "Claire", "Kenji", "Paulo", "Jana", "Liv", "Kofi"]
+
+
+@dataclass(frozen=True)
+class Book:
+    """A row of the export. Several rows may be editions of one work, under titles of their own."""
+
+    number: int
+    work: int
+    title: str
+    author: str
+    isbn: str | None
+    is_known: bool
+
+
+def made_up_books(count: int) -> list[Book]:
+    """The same books every time, in an order like a shelf's."""
+    chance = random.Random(1)
+    has_isbn = set(chance.sample(range(count), round(count * WITH_ISBN)))
+    is_missed = set(missed_evenly(chance.sample(range(count), count), has_isbn))
+    shown = [n for n in chance.sample(range(count), count) if n in has_isbn - is_missed]
+    second_editions = round(count * SECOND_EDITIONS)
+    work_of = dict(zip(shown[:second_editions], shown[second_editions:], strict=False))
+    return [
+        Book(
+            number=n,
+            work=work_of.get(n, n),
+            title=title(n),
+            author=author(work_of.get(n, n)),
+            isbn=isbn13(n) if n in has_isbn else None,
+            is_known=n not in is_missed,
+        )
+        for n in range(count)
+    ]
+
+
+def missed_evenly(order: list[int], has_isbn: set[int]) -> Iterator[int]:
+    """A tenth of those with an ISBN and a tenth of those without."""
+    for group in ([n for n in order if n in has_isbn], [n for n in order if n not in has_isbn]):
+        yield from group[: round(len(group) * MISSED)]
+
+
+def title(n: int) -> str:
+    hundreds, tens, ones = n // 100 % 10, n // 10 % 10, n % 10
+    volume = f" in {1900 + n // 1000}" if n >= 1000 else ""
+    return f"The {ADJECTIVES[hundreds]} {NOUNS[tens]} of {PLACES[ones]}{volume}"
+
+
+def author(n: int) -> str:
+    return f"{FIRST_NAMES[n // 7 % 10]} {PLACES[n // 3 % 10]}"
+
+
+def isbn13(n: int) -> str:
+    body = f"9789{n:08d}"
+    return body + str(-sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(body)) % 10)
+
+
+def catalogue(books: list[Book]) -> dict[str, Any]:
+    """What the stand-in knows, in the form of its own catalogue."""
+    works: dict[int, dict[str, Any]] = {}
+    for book in sorted(books, key=lambda book: book.number != book.work):
+        if not book.is_known:
+            continue
+        work = works.setdefault(
+            book.work,
+            {
+                "key": f"/works/OL{900_000_000 + book.work}W",
+                "title": book.title,
+                "authors": [{"key": f"/authors/OL{900_000_000 + book.work}A", "name": book.author}],
+                "cover": 900_000_000 + book.work,
+                "description": f"The story of {book.title}.",
+                "first_publish_year": 1990,
+                "editions": [],
+            },
+        )
+        work["editions"].append(
+            {
+                "key": f"/books/OL{900_000_000 + book.number}M",
+                "title": book.title,
+                "isbns": [book.isbn or isbn13(book.number)],
+                "publisher": "Harbour Press",
+                "publish_date": "2001",
+                "language": "eng",
+            }
+        )
+    return {"works": list(works.values())}
+
+
+def write_export(path: Path, books: list[Book]) -> None:
+    """As Goodreads writes it, ISBNs as formulas."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow(["Book Id", "Title", "Author", "ISBN", "ISBN13", "My Rating", "Exclusive Shelf"])
+        for book in books:
+            isbn = f'="{book.isbn or ""}"'
+            lines.writerow([1000 + book.number, book.title, book.author, '=""', isbn, 0, "to-read"])
+
+
+async def measure(url: str, books: list[Book], folder: Path) -> tuple[dict[str, Any], Counter[str], Tally]:
+    """The result as JSON, the calls by what they asked, and what the worker says of its first run."""
+    shelf, known = folder / "goodreads_library_export.csv", folder / "catalogue.json"
+    write_export(shelf, books)
+    known.write_text(json.dumps(catalogue(books)), encoding="utf-8")
+    lift_limits(url)
+    async with open_library.serve(known) as library:
+        first = await enriched(url, shelf, library.base_url)
+        calls = Counter(kind_of(call) for call in library.calls)
+        library.calls.clear()
+        second = await enriched(url, shelf, library.base_url)
+    result = {
+        "books": len(books),
+        "open_library": {
+            "isbn_calls": calls["ISBNs"] + calls["second look"],
+            "search_calls": calls["title and author"],
+            "cover_calls": calls["cover"],
+        },
+        "google_books": {"calls": first.calls["googlebooks"]},
+        "second_run_calls": len(library.calls) + second.calls["googlebooks"],
+    }
+    return result, calls, first
+
+
+def kind_of(call: dict[str, Any]) -> str:
+    if call["path"].startswith("/b/"):
+        return "cover"
+    if call["path"] == "/search.json":
+        return "ISBNs" if call["query"].get("q", "").startswith("isbn:") else "title and author"
+    return "second look" if call["path"] == "/api/books" else call["path"]
+
+
+async def enriched(url: str, shelf: Path, open_library_url: str) -> Tally:
+    """One more reader imports the file; a worker then runs until nothing is left to do."""
+    settings = Settings(
+        _env_file=None,
+        database_url=url,
+        auto_enabled=True,
+        contact="measure@example.org",
+        provider_delay_ms=0,
+        open_library_url=open_library_url,
+    )
+    async with open_database(settings) as database:
+        await database.configure_enrichment(settings.flags())
+        await import_export(database, create_reader(url), read_export_file(shelf))
+    async with open_worker(settings) as worker:
+        return await worker.run(drain=True, patience=5)
+
+
+def create_reader(url: str) -> UUID:
+    reader = uuid4()
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into auth.users (id, email) values (%s, %s)", [reader, f"{reader}@example.org"]
+        )
+        connection.execute(
+            "insert into public.users (id, handle) values (%s, %s)", [reader, f"reader-{reader}"]
+        )
+    return reader
+
+
+def lift_limits(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "update enrichment.providers set rate_per_second = 1000, burst_size = 1000, tokens = 1000"
+        )
+
+
+def show(result: dict[str, Any], calls: Counter[str], tally: Tally) -> None:
+    books = result["books"]
+    with_isbn = round(books * WITH_ISBN)
+    table = Table("call", "calls", "asked one by one", title=f"Calls for an import of {books:,} books")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    table.add_row("Open Library: ISBNs, 25 at a time", str(calls["ISBNs"]), f"{2 * with_isbn:,}")
+    table.add_row("Open Library: second look at ISBNs not shown", str(calls["second look"]), "")
+    table.add_row(
+        "Open Library: title and author", str(calls["title and author"]), f"{2 * (books - with_isbn):,}"
+    )
+    table.add_row("Open Library: covers (hot-linked)", str(calls["cover"]), "")
+    table.add_row("Google Books", str(result["google_books"]["calls"]), f"{2 * books:,}")
+    table.add_row("a second reader imports the same file", str(result["second_run_calls"]), "")
+    out = Console()
+    out.print(table)
+    out.print(
+        f"Covers filled: {tally.covers}; rows by their end: {dict(tally.applied)}; {tally.seconds:.0f} s."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--books", type=int, default=1000)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    refuse_foreign_project("the measurement")
+    stack = Stack("test", durable=False)
+    stack.up(migrated=False, rest=False)
+    try:
+        url = stack.create_database(DATABASE, template=stack.migrated_template())
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                measured = asyncio.run(measure(url, made_up_books(options.books), Path(folder)))
+        finally:
+            stack.drop_database(DATABASE)
+    except (PlatformError, psycopg.Error) as error:
+        sys.exit(str(error))
+    finally:
+        stack.down_if_unused()
+    show(*measured)
+    if options.json:
+        options.json.write_text(json.dumps(measured[0], indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
