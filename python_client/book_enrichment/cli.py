@@ -160,6 +160,9 @@ def status(as_json: AsJson = False) -> None:
     else:
         out.print("The queue is empty. [bold]book-enrichment import[/] or [bold]enqueue[/] fill it.")
     out.print(provider_table(providers))
+    for provider in providers:
+        if provider.last_error and (provider.failures or provider.wait_reason):
+            out.print(f"Last error: {provider.last_error}", highlight=False, markup=False)
     if due.due_at is not None:
         out.print(f"Next look-up {_from_now(due.due_at)} ({due.reason}).")
 
@@ -177,7 +180,7 @@ def queue_table(lines: Iterable[OverviewLine]) -> Table:
 
 def provider_table(providers: Iterable[ProviderLine]) -> Table:
     """Who may be asked now, or why not and until when; calls that are free, and those of today."""
-    table = Table("provider", "may be asked", "calls free", "today", "last error", title="Providers")
+    table = Table("provider", "may be asked", "calls free", "today", title="Providers")
     for line in providers:
         if line.wait_reason is None:
             when = (
@@ -191,7 +194,6 @@ def provider_table(providers: Iterable[ProviderLine]) -> Table:
             f"{int(line.tokens)} of {line.burst_size}, {line.rate_per_second:g}/s",
             str(line.used_today)
             + (f" of {line.daily_limit - line.daily_reserve}" if line.daily_limit is not None else ""),
-            f"{line.failures} in a row: {line.last_error}" if line.failures else line.last_error,
         )
     return table
 
