@@ -37,30 +37,8 @@ from stack import Stack, refuse_foreign_project
 
 DATABASE = "measure_calls"
 WITH_ISBN, MISSED, SECOND_EDITIONS = 0.75, 0.10, 0.04
-ADJECTIVES = [
-    "Crimson",
-    "Silent",
-    "Hollow",
-    "Golden",
-    "Broken",
-    "Winter",
-    "Burning",
-    "Distant",
-    "Paper",
-    "Salt",
-]
-NOUNS = [
-    "Harbor",
-    "Orchard",
-    "Lantern",
-    "River",
-    "Mountain",
-    "Garden",
-    "Letter",
-    "Window",
-    "Bridge",
-    "Island",
-]
+ADJECTIVES = ["Red", "Silent", "Hollow", "Golden", "Broken", "Winter", "Burning", "Far", "Paper", "Salt"]
+NOUNS = ["Harbor", "Orchard", "Lantern", "River", "Mountain", "Garden", "Letter", "Window", "Bridge", "Isle"]
 PLACES = ["Haddad", "Okoro", "Varga", "Lindqvist", "Moreau", "Tanaka", "Ferreira", "Novak", "Dahl", "Osei"]
 FIRST_NAMES = ["Farid", "Amina", "Zoltan", "Ingrid", "Claire", "Kenji", "Paulo", "Jana", "Liv", "Kofi"]
 

@@ -145,7 +145,7 @@ def test_status_says_what_waits_for_what(run, export, create_reader) -> None:
 def test_status_says_who_may_be_asked(run, database_url) -> None:
     """Calls that are free and those of today, or why a provider is not asked and until when."""
     with psycopg.connect(database_url) as connection:
-        connection.execute("select public.configure_enrichment('{\"contact\": \"tests@example.org\"}')")
+        connection.execute('select public.configure_enrichment(\'{"contact": "tests@example.org"}\')')
         connection.execute("select public.reserve_provider_calls('openlibrary', 3)")
     told = re.sub(" *[│┃] *", " ", run("status").stdout)
     assert re.search(r"openlibrary now 7 of 10, 0.33/s 3 ", told)
@@ -155,10 +155,15 @@ def test_status_says_who_may_be_asked(run, database_url) -> None:
         connection.execute(f"select public.report_provider_calls('openlibrary', {trouble})")
     told = run("status").stdout
     assert re.search(r"openlibrary *│ in 60 min \(identify\) *│", told)
+    assert "Last error: openlibrary: identify: 403" in told
     first, second = json.loads(run("status", "--json").stdout)["providers"]
     assert (first["provider"], first["wait_reason"], first["used_today"]) == ("openlibrary", "identify", 3)
     assert first["last_error"] == "openlibrary: identify: 403"
-    assert (second["provider"], second["wait_reason"], second["available_at"]) == ("googlebooks", "no_key", None)
+    assert (second["provider"], second["wait_reason"], second["available_at"]) == (
+        "googlebooks",
+        "no_key",
+        None,
+    )
 
 
 def test_flags_of_the_environment_are_written_by_commands_that_change(
