@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import time
 import uuid
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -19,9 +21,10 @@ from fastapi import BackgroundTasks, FastAPI
 import open_library
 from book_enrichment.database import Database, open_database
 from book_enrichment.errors import DatabaseUnavailable, Forbidden
-from book_enrichment.providers import OpenLibrary
+from book_enrichment.providers import Answer, OpenLibrary, ProviderUnavailable
 from book_enrichment.settings import Settings
 from book_enrichment.worker import Worker, open_worker, running, sleep_seconds, stopping_on_signals
+from measure_calls import isbn13
 
 BOOKS = {
     "9780439023481": "The Hunger Games",
@@ -376,6 +379,155 @@ async def test_wake_ends_a_sleep(worker, add_books, queue) -> None:
         await eventually(done, 10)
 
 
+@pytest.fixture
+def count_calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker], list[str]]:
+    """`count_calls(worker)`: the verbs it has called, one after the other, as the list grows."""
+
+    def count_calls(worker: Worker) -> list[str]:
+        verbs: list[str] = []
+        call = worker.database.door.call
+
+        async def counted(function: str, arguments: Any) -> Any:
+            answer = await call(function, arguments)
+            verbs.append(function)
+            return answer
+
+        monkeypatch.setattr(worker.database.door, "call", counted)
+        return verbs
+
+    return count_calls
+
+
+async def test_the_database_wakes_a_worker_that_sleeps(
+    settings, add_books, queue, library, monkeypatch, count_calls
+) -> None:
+    """Straight in Postgres: asleep for a minute, it is told of a new row and asks within a second."""
+    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 60)
+    asked = asyncio.Event()
+
+    async def search(request: Any) -> Any:
+        asked.set()
+        return await library.search(request)
+
+    library.misbehave(search)
+    async with open_worker(settings) as worker, running(worker):
+        verbs = count_calls(worker)
+        listening = (
+            "select count(*) from pg_stat_activity where datname = current_database() and query like %s"
+        )
+
+        async def listens() -> bool:
+            rows = await worker.database.door._rows(listening, ['listen "enrichment"'])
+            return rows == [{"count": 1}]
+
+        await eventually(listens)
+        await eventually(lambda: verbs[-1:] == ["enrichment_due"])
+        await add_books({"9780439023481": "The Hunger Games"})
+        began = time.monotonic()
+        await asyncio.wait_for(asked.wait(), 5)
+        assert time.monotonic() - began < 1
+
+        async def done() -> bool:
+            return {row["status"] for row in await queue()} == {"completed"}
+
+        await eventually(done)
+
+
+async def test_one_import_calls_once(connect, add_books) -> None:
+    """However many rows a statement brings, and however many statements a transaction."""
+    listener = await connect()
+    await listener.execute("listen enrichment")
+    await add_books()
+    other = await connect()
+    await other.execute("select public.configure_enrichment('{\"auto_enabled\": true}')")
+    async with other.transaction():
+        for _ in range(2):
+            await other.execute("insert into works (title) values ('One'), ('Two')")
+            await other.execute("select public.enqueue_enrichment(array(select id from works))")
+    await other.execute("notify enrichment, 'end of the test'")
+    heard = []
+    async for call in listener.notifies(timeout=10):
+        heard.append(call.payload)
+        if call.payload == "end of the test":
+            break
+    assert heard == ["queued", "queued", "end of the test"]
+
+
+async def test_turning_the_switch_wakes_workers(connect, add_books) -> None:
+    """Rows of an import wait for it; a setting that wakes no row calls nobody."""
+    main, listener = await connect(), await connect()
+    await listener.execute("listen enrichment")
+    await main.execute("insert into works (title) values ('One')")
+    await main.execute("select enqueue_enrichment(array(select id from works), 'post_import')")
+    await main.execute("select configure_enrichment('{\"batch_size\": 7}')")
+    await main.execute("select configure_enrichment('{\"auto_enabled\": true}')")
+    await main.execute("notify enrichment, 'end of the test'")
+    heard = []
+    async for call in listener.notifies(timeout=10):
+        heard.append(call.payload)
+        if call.payload == "end of the test":
+            break
+    assert heard == ["queued", "woken", "end of the test"]
+
+
+async def test_a_lost_listener_comes_back(settings, connect, add_books, library, monkeypatch) -> None:
+    """The connection is cut; the worker listens again, and what came in meanwhile is seen at once."""
+    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 3)
+    connection = await connect()
+    listeners = """
+        select pid from pg_stat_activity
+        where datname = current_database() and application_name = 'book-enrichment listener'
+            and query like 'listen%'
+    """
+
+    async def listener() -> list[Any]:
+        return await (await connection.execute(listeners)).fetchall()
+
+    async with open_worker(settings) as worker, running(worker):
+        await eventually(listener)
+        (first,) = await listener()
+        await connection.execute("select pg_terminate_backend(%s)", [first["pid"]])
+
+        async def another() -> bool:
+            return any(each != first for each in await listener())
+
+        await eventually(another)
+        monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 60)
+        await add_books()
+        await eventually(lambda: worker.tally.covers == 4)
+
+
+async def test_an_idle_worker_glances_once_a_poll(
+    database_url, supabase_url, service_key, library, settings, monkeypatch, count_calls
+) -> None:
+    """Through PostgREST nothing can wake it: it asks one question a poll, and claims nothing."""
+    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 0.2)
+    door = {"database_url": None, "supabase_url": supabase_url, "supabase_service_role_key": service_key}
+    async with open_worker(Settings(_env_file=None, **{**settings.model_dump(), **door})) as worker:
+        verbs = count_calls(worker)
+        async with running(worker):
+            await eventually(lambda: "enrichment_due" in verbs)
+            first_round, began = len(verbs), time.monotonic()
+            await eventually(lambda: len(verbs) >= first_round + 5)
+            polls = (time.monotonic() - began) / 0.2
+        assert set(verbs[first_round:]) == {"enrichment_due"}
+        assert len(verbs) - first_round <= polls + 1
+    assert library.calls == []
+
+
+async def test_a_poll_finds_a_new_row(
+    database_url, supabase_url, service_key, library, settings, add_books, monkeypatch
+) -> None:
+    """Through PostgREST: at the next glance."""
+    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 0.5)
+    door = {"database_url": None, "supabase_url": supabase_url, "supabase_service_role_key": service_key}
+    through_rest = Settings(_env_file=None, **{**settings.model_dump(), **door})
+    async with open_worker(through_rest) as worker, running(worker):
+        await eventually(lambda: worker.tally.seconds > 0)
+        await add_books()
+        await eventually(lambda: worker.tally.covers == 4)
+
+
 async def test_running_ends_with_its_block(worker) -> None:
     """As a FastAPI lifespan ends: the worker has let go when the block is left."""
     async with running(worker) as same:
@@ -548,3 +700,134 @@ async def test_logs_carry_an_action_and_no_secret(settings, add_books, caplog) -
 def test_it_sleeps_until_the_time_the_database_named(due_in, idle, seconds) -> None:
     """At most half a minute; and longer and longer while rows are due that cannot be claimed."""
     assert sleep_seconds(due_in, idle) == seconds
+
+
+async def test_calls_go_out_full(settings, add_books, library, connect) -> None:
+    """120 ISBNs, ten a claim: five calls of 25, not one for the last few of each claim; what they did not
+    show is asked for together, once a round."""
+    await add_books({isbn13(n): f"Chronicle {n}" for n in range(120)})
+    async with open_worker(settings) as worker:
+        await (await connect()).execute("update enrichment.providers set burst_size = 500, tokens = 500")
+        await worker.run(drain=True, patience=0)
+    calls = library.calls[: next(i for i, each in enumerate(library.calls) if "title" in each["query"])]
+    asked = [(call["path"], len(re.findall("[0-9]{13}", str(call["query"])))) for call in calls]
+    assert asked[:8] == [("/search.json", 25)] * 4 + [("/api/books", 25)] * 4
+    assert asked[8:] == [("/search.json", 20), ("/api/books", 20)]
+
+
+async def test_answers_are_applied_while_the_next_call_runs(
+    settings, add_books, library, queue, monkeypatch, connect
+) -> None:
+    """The second call hangs; the books of the first one have their covers already."""
+    monkeypatch.setattr("book_enrichment.worker.ROWS_WORTH_APPLYING", 3)
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Any) -> Any:
+        asked.set()
+        await go_on.wait()
+        return await library.search(request)
+
+    await add_books({**BOOKS, "a": "The Left Hand of Darkness"})
+    library.misbehave(library.search)
+    library.misbehave(slow)
+    async with open_worker(settings) as worker, running(worker):
+        await asyncio.wait_for(asked.wait(), 10)
+        await eventually(lambda: worker.tally.covers == 4)
+        states = sorted(row["status"] for row in await queue())
+        assert states == ["completed"] * 4 + ["in_progress"]
+        go_on.set()
+
+        async def done() -> bool:
+            return not any(row["is_open"] for row in await queue())
+
+        await eventually(done)
+
+
+async def test_no_transaction_is_open_while_a_provider_is_asked(
+    settings, add_books, library, connect
+) -> None:
+    """A slow server holds a call; no connection of ours holds a transaction."""
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Any) -> Any:
+        asked.set()
+        await go_on.wait()
+        return await library.search(request)
+
+    library.misbehave(slow)
+    await add_books()
+    connection = await connect()
+    query = """
+        select state, xact_start, query from pg_stat_activity
+        where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+            and (state like 'idle in transaction%' or xact_start is not null)
+    """
+    async with open_worker(settings) as worker, running(worker):
+        await asyncio.wait_for(asked.wait(), 10)
+        for _ in range(10):
+            assert await (await connection.execute(query)).fetchall() == []
+        go_on.set()
+        await eventually(lambda: worker.tally.covers == 4)
+
+
+class LaterProvider:
+    """Google Books' place in line, and a book or a refusal for every question."""
+
+    name, keys_per_call = "googlebooks", 1
+
+    def __init__(self, trouble: ProviderUnavailable | None = None) -> None:
+        self.trouble = trouble
+        self.asked = 0
+
+    async def answers(self, lookups: Any, permit: Any) -> AsyncIterator[Answer]:
+        for lookup in lookups:
+            if not await permit():
+                return
+            self.asked += 1
+            if self.trouble:
+                raise self.trouble
+            yield Answer(lookup, None)
+
+
+@pytest.mark.parametrize("reason", ["bad_key", "quota_zero"])
+async def test_rows_do_without_a_provider_that_has_no_use_for_us_today(
+    settings, add_books, queue, connect, library, reason
+) -> None:
+    """A refusal in the middle of a run: one call, and the rows finish with what Open Library knew."""
+    later = LaterProvider(ProviderUnavailable("googlebooks", reason, "no"))
+    await add_books()
+    await (await connect()).execute("update enrichment.providers set needs_opt_in = false")
+    async with open_database(settings) as database, httpx.AsyncClient() as client:
+        first = OpenLibrary(client, library.base_url, CONTACT)
+        await Worker(database, [first, later], settings).run(drain=True, patience=5)
+    rows = await queue()
+    assert {row["status"] for row in rows} == {"completed"}
+    assert {json.dumps(row["match_details"]["not_asked"]) for row in rows} == {
+        f'{{"googlebooks": "{reason}"}}'
+    }
+    assert later.asked == 1
+
+
+async def test_a_budget_that_ends_in_the_middle_is_waited_for_if_the_settings_say_so(
+    settings, add_books, queue, connect, library
+) -> None:
+    """Two of four rows are still asked for; the others wait for midnight and say so, no attempt spent."""
+    later = LaterProvider()
+    await add_books()
+    connection = await connect()
+    await connection.execute(
+        """
+        update enrichment.providers set needs_opt_in = false, daily_reserve = 0,
+            daily_limit = case provider when 'googlebooks' then 2 end
+        """
+    )
+    await connection.execute("select configure_enrichment('{\"finish_without_budget\": false}')")
+    async with open_database(settings) as database, httpx.AsyncClient() as client:
+        first = OpenLibrary(client, library.base_url, CONTACT)
+        await Worker(database, [first, later], settings).run(drain=True, patience=5)
+    waiting = [row for row in await queue() if row["status"] == "pending"]
+    assert {(row["wait_reason"], row["attempt_count"]) for row in waiting} == {("daily", 0)}
+    assert later.asked == 2
+    assert len(waiting) >= 2
+    (midnight,) = {row["next_attempt_after"] for row in waiting}
+    assert midnight.astimezone(ZoneInfo("America/Los_Angeles")).hour == 0
