@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 # A grant is to be used within 2 s of being made; one that took this long to reach us is thrown away.
 GRANT_SECONDS = 1.5
-# Rows whose next grant is further away go back in line instead of being held.
+# Rows whose next grant is further away go back in line instead of being held; claim gives out none of them.
 LONGEST_WAIT_SECONDS = 60.0
 # A claim grows stale after 300 s. No call begins later than this, so that a slow worker never looks like a
 # dead one; and a database that was away for longer than a claim lives is not asked to settle it.
@@ -504,7 +504,8 @@ class _Calls:
             ):
                 retry_at = None if wait is None else _from_now(wait)
                 reason = reservation.reason or "rate"
-                self._batch.excuses[self._name] = Excuse(reason, retry_at, is_known=reason != "rate")
+                is_known = reason != "rate" or (wait is not None and wait > LONGEST_WAIT_SECONDS)
+                self._batch.excuses[self._name] = Excuse(reason, retry_at, is_known)
                 return False
             await self._worker.rest(max(wait, 0.05))
         return False

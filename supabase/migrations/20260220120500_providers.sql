@@ -87,9 +87,7 @@ select
     state.wait_reason,
     case when state.wait_reason is null then now() else state.available_at end as available_at,
     coalesce(state.wait_reason in ('daily', 'quota_zero', 'bad_key', 'no_key') or p.retry_at >= today.ends_at, false) as is_out_for_today,
-    trunc(
-        least(p.burst_size, p.tokens + p.rate_per_second * greatest(extract(epoch from clock_timestamp() - p.refilled_at), 0)), 2
-    ) as tokens,
+    trunc(bucket.tokens, 2) as tokens,
     today.calls as used_today
 from enrichment.providers as p
 cross join enrichment.settings as s
@@ -100,6 +98,10 @@ cross join lateral (
 ) as today
 cross join lateral (
     select
+        least(p.burst_size, p.tokens + p.rate_per_second * greatest(extract(epoch from clock_timestamp() - p.refilled_at), 0)) as tokens
+) as bucket
+cross join lateral (
+    select
         case
             when not p.is_enabled then 'disabled'
             when p.needs_contact and s.contact is null then 'no_contact'
@@ -107,13 +109,16 @@ cross join lateral (
             when p.retry_at > clock_timestamp() then coalesce(p.paused_reason, 'retry_after')
             when p.open_until > clock_timestamp() or p.probe_until > clock_timestamp() then 'breaker'
             when today.calls >= p.daily_limit - p.daily_reserve then 'daily'
+            -- A nearer token is worth holding a row for; a worker waits for it within reserve_provider_calls().
+            when 1 - bucket.tokens > 60 * p.rate_per_second then 'rate'
         end as wait_reason,
         case
             when not p.is_enabled or (p.needs_contact and s.contact is null)
                 or (p.needs_key and not p.provider = any(s.provider_keys)) then 'infinity'
             when p.retry_at > clock_timestamp() then p.retry_at
             when p.open_until > clock_timestamp() or p.probe_until > clock_timestamp() then greatest(p.open_until, p.probe_until)
-            else today.ends_at
+            when today.calls >= p.daily_limit - p.daily_reserve then today.ends_at
+            else clock_timestamp() + make_interval(secs => ((1 - bucket.tokens) / p.rate_per_second)::double precision)
         end as available_at
 ) as state;
 revoke all on enrichment.provider_states from public, anon, authenticated, service_role;
@@ -144,7 +149,7 @@ begin
     today := (asked_at at time zone bucket.reset_time_zone)::date;
     filled := least(bucket.burst_size, bucket.tokens + bucket.rate_per_second * extract(epoch from asked_at - bucket.refilled_at));
 
-    if state.wait_reason is not null then
+    if state.wait_reason <> 'rate' then
         answer := row(
             0, case when isfinite(state.available_at) then extract(epoch from state.available_at - clock_timestamp()) end, state.wait_reason
         );

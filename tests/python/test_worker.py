@@ -203,9 +203,9 @@ async def test_after_the_outage_the_rows_finish(worker, add_books, queue, librar
 
 
 async def test_a_provider_whose_next_grant_is_far_away_holds_no_rows(
-    worker, add_books, queue, connect
+    worker, add_books, queue, connect, library
 ) -> None:
-    """More than a minute: back in line, with the reason and the time; no attempt spent."""
+    """More than a minute: not even claimed; the rows wait with the reason and the time, no attempt spent."""
     await add_books()
     update = (
         "update enrichment.providers set tokens = 0, rate_per_second = 0.01, refilled_at = clock_timestamp()"
@@ -219,7 +219,23 @@ async def test_a_provider_whose_next_grant_is_far_away_holds_no_rows(
         ("pending", "rate", 0)
     }
     assert all(row["next_attempt_after"] > datetime.now(UTC) + timedelta(seconds=60) for row in rows)
-    assert tally.released == {"rate": 4}
+    assert (tally.claimed, library.calls) == (0, [])
+
+
+async def test_when_the_bucket_runs_dry_the_rest_goes_back_in_line(
+    worker, add_books, queue, connect, library
+) -> None:
+    """One call is left and then none for a minute and more: what was claimed for them waits like the rest."""
+    await add_books({"a": "The Left Hand of Darkness", "b": "The Martian", "c": "Dune"})
+    update = (
+        "update enrichment.providers set tokens = 1, rate_per_second = 0.01, refilled_at = clock_timestamp()"
+    )
+    await (await connect()).execute(update)
+    tally = await worker.run(drain=True, patience=5)
+    waiting = [row for row in await queue() if row["status"] == "pending"]
+    assert {(row["wait_reason"], row["attempt_count"]) for row in waiting} == {("rate", 0)}
+    assert all(row["next_attempt_after"] > datetime.now(UTC) + timedelta(seconds=60) for row in waiting)
+    assert (len(waiting), len(library.calls), tally.released) == (2, 1, {"rate": 2})
 
 
 async def test_a_grant_that_is_near_is_waited_for(worker, add_books, queue, connect) -> None:
@@ -702,17 +718,18 @@ def test_it_sleeps_until_the_time_the_database_named(due_in, idle, seconds) -> N
     assert sleep_seconds(due_in, idle) == seconds
 
 
-async def test_calls_go_out_full(settings, add_books, library, connect) -> None:
-    """120 ISBNs, ten a claim: five calls of 25, not one for the last few of each claim; what they did not
-    show is asked for together, once a round."""
-    await add_books({isbn13(n): f"Chronicle {n}" for n in range(120)})
+async def test_calls_go_out_full(settings, add_books, library, connect, monkeypatch) -> None:
+    """60 ISBNs, ten a claim: two calls of 25 in the first round, not one for the last few of each claim; what
+    they did not show is asked for together. The rest is the second round's."""
+    monkeypatch.setattr("book_enrichment.worker.FULL_CALLS_PER_ROUND", 2)
+    await add_books({isbn13(n): f"Chronicle {n}" for n in range(60)})
     async with open_worker(settings) as worker:
         await (await connect()).execute("update enrichment.providers set burst_size = 500, tokens = 500")
         await worker.run(drain=True, patience=0)
     calls = library.calls[: next(i for i, each in enumerate(library.calls) if "title" in each["query"])]
     asked = [(call["path"], len(re.findall("[0-9]{13}", str(call["query"])))) for call in calls]
-    assert asked[:8] == [("/search.json", 25)] * 4 + [("/api/books", 25)] * 4
-    assert asked[8:] == [("/search.json", 20), ("/api/books", 20)]
+    assert asked[:4] == [("/search.json", 25)] * 2 + [("/api/books", 25)] * 2
+    assert asked[4:] == [("/search.json", 10), ("/api/books", 10)]
 
 
 async def test_answers_are_applied_while_the_next_call_runs(
