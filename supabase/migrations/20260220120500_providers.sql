@@ -54,7 +54,7 @@ comment on column enrichment.providers.failures is 'Consecutive failures.';
 comment on column enrichment.providers.open_until is 'The breaker is open until then; after it one probe is let through.';
 comment on column enrichment.providers.probe_until is 'A probe is under way; it lapses then if it never reports.';
 comment on column enrichment.providers.retry_at is 'The provider asked not to be called before then (Retry-After, or a pause).';
-comment on column enrichment.providers.paused_reason is 'Why it is paused until retry_at: retry_after, bad_key, quota_zero, identify, daily.';
+comment on column enrichment.providers.paused_reason is 'Why it is paused until retry_at: retry_after, bad_key, quota_zero, identify, unknown_location, daily.';
 
 -- Open Library: 0.33/s and burst 10 as the request has it; a client that names itself may be set to 1 or 3 per second.
 -- Google Books: 1,000 calls a day per free key, counted from midnight Pacific; stop short of it.
@@ -86,7 +86,9 @@ select
     p.is_enabled and (not p.needs_key or p.provider = any(s.provider_keys)) as is_permitted,
     state.wait_reason,
     case when state.wait_reason is null then now() else state.available_at end as available_at,
-    coalesce(state.wait_reason in ('daily', 'quota_zero', 'bad_key', 'no_key') or p.retry_at >= today.ends_at, false) as is_out_for_today,
+    coalesce(
+        state.wait_reason in ('daily', 'quota_zero', 'bad_key', 'no_key', 'unknown_location') or p.retry_at >= today.ends_at, false
+    ) as is_out_for_today,
     trunc(bucket.tokens, 2) as tokens,
     today.calls as used_today
 from enrichment.providers as p
@@ -255,7 +257,7 @@ as $$
     )
 $$;
 comment on function public.report_provider_calls(text, integer, integer, text, numeric, text) is
-'How calls ended. Consecutive failures open the breaker; retry_after (seconds, at most a day) or a reason (bad_key, quota_zero, identify: an hour; daily: until the provider''s midnight; unless retry_after says else) pauses the provider. A success closes a breaker that let a probe through; it does not cut a pause short, it may have been under way before.';
+'How calls ended. Consecutive failures open the breaker; retry_after (seconds, at most a day) or a reason (bad_key, quota_zero, identify, unknown_location: an hour; daily: until the provider''s midnight; unless retry_after says else) pauses the provider. A success closes a breaker that let a probe through; it does not cut a pause short, it may have been under way before.';
 revoke all on function public.report_provider_calls(text, integer, integer, text, numeric, text)
 from public, anon, authenticated, service_role;
 grant execute on function public.report_provider_calls(text, integer, integer, text, numeric, text) to service_role;
@@ -267,7 +269,7 @@ as $$
 begin
     update enrichment.providers as p
     set retry_at = null, paused_reason = null
-    where p.paused_reason in ('no_key', 'bad_key', 'quota_zero', 'identify');
+    where p.paused_reason in ('no_key', 'bad_key', 'quota_zero', 'identify', 'unknown_location');
     return null;
 end
 $$;

@@ -606,7 +606,10 @@ comment on view enrichment.wanted_fields is 'The gaps of each queue row''s work 
 
 create view enrichment.possible_lookups with (security_invoker = true) as
 select distinct on (q.id, p."position")
-    q.id as queue_id, p.provider, p."position", p.fills, stage.kind, stage.key, w.title, w.author_names[1] as author,
+    q.id as queue_id, p.provider, p."position",
+    -- Which edition it is shows by ISBN alone: without one, a look-up can only say something of the work.
+    case when isbn is null then array(select field from unnest(p.fills) as field where field like 'work.%') else p.fills end as fills,
+    stage.kind, stage.key, w.title, w.author_names[1] as author,
     s.wait_reason, s.available_at,
     t.finish_without_budget and s.is_out_for_today
     and p."position" > (select min(first."position") from enrichment.provider_states as first where first.is_permitted) as is_given_up

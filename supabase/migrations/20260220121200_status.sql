@@ -137,7 +137,7 @@ as $$
     select * from enrichment.enrichment_providers_impl()
 $$;
 comment on function public.enrichment_providers() is
-'One line per provider in the order of asking: wait_reason (null: may be called now; disabled, no_contact, no_key, bad_key, quota_zero, identify, retry_after, breaker, daily) and until when (null: until a setting changes), calls left in its bucket and how they come back, calls of today and their limit, consecutive failures, the last error.';
+'One line per provider in the order of asking: wait_reason (null: may be called now; disabled, no_contact, no_key, bad_key, quota_zero, identify, unknown_location, retry_after, breaker, daily, rate) and until when (null: until a setting changes), calls left in its bucket and how they come back, calls of today and their limit, consecutive failures, the last error.';
 revoke all on function public.enrichment_providers() from public, anon, authenticated, service_role;
 grant execute on function public.enrichment_providers() to service_role;
 
