@@ -20,18 +20,28 @@ as $$
     set next_attempt_after = waiting.until, wait_reason = waiting.reason, updated_at = now()
     from (
         select
-            due.id, case when is_switched_off then 'infinity' else n.available_at end as until,
+            due.id,
+            case
+                when is_switched_off then 'infinity'
+                -- One after the other, as the calls come back, or a thousand rows would be put off again for each call.
+                when n.wait_reason = 'rate' then n.available_at + least(
+                    make_interval(secs => ((row_number() over (partition by n.provider order by due.priority, due.id) - 1) / p.rate_per_second)::double precision),
+                    interval '1 hour'
+                )
+                else n.available_at
+            end as until,
             case when is_switched_off then 'auto_disabled' else n.wait_reason end as reason
         from public.enrichment_queue as due
         cross join enrichment.settings as s
         cross join lateral (select not s.auto_enabled and due.trigger_source <> 'manual_bulk') as switch (is_switched_off)
         left join enrichment.needed_lookups as n on n.queue_id = due.id
+        left join enrichment.providers as p on p.provider = n.provider
         where due.id = any(postpone_unservable.queue_ids)
     ) as waiting
     where q.id = waiting.id and waiting.reason is not null
 $$;
 comment on function enrichment.postpone_unservable(uuid[]) is
-'Due rows wait for the switch, or for the provider of their next look-up where that may not be called now, with the reason. The caller holds their locks.';
+'Due rows wait for the switch, or for the provider of their next look-up where that may not be called now, with the reason; behind an empty bucket in a line, of at most an hour. The caller holds their locks.';
 revoke all on function enrichment.postpone_unservable(uuid[]) from public, anon, authenticated, service_role;
 
 create function enrichment.lock_due_rows(most integer)
