@@ -66,12 +66,22 @@ class Settings(BaseSettings):
     """E-mail or web address for the User-Agent. Open Library is not asked without one."""
 
     google_books_api_key: Annotated[SecretStr | None, Field(validation_alias="GOOGLE_BOOKS_API_KEY")] = None
-    """Key for Google Books. Secret: the database only learns that there is one."""
+    """Key for Google Books; not asked without one. Secret: the database only learns that there is one."""
+
+    google_books_country: Annotated[
+        str, Field(validation_alias="ENRICHMENT_GOOGLE_BOOKS_COUNTRY", pattern="^[A-Za-z]{2}$")
+    ] = "US"
+    """Two letters. Google answers for a country, and refuses servers in data centres that name none."""
 
     open_library_url: Annotated[str, Field(validation_alias="ENRICHMENT_OPEN_LIBRARY_URL")] = (
         "https://openlibrary.org"
     )
     """Where Open Library answers; the demo and the tests point it to a server of their own."""
+
+    google_books_url: Annotated[str, Field(validation_alias="ENRICHMENT_GOOGLE_BOOKS_URL")] = (
+        "https://www.googleapis.com/books/v1"
+    )
+    """Where Google Books answers, up to and with the version."""
 
     def flags(self) -> dict[str, bool | int | str]:
         """The flags this environment sets, for `configure_enrichment`; others keep their value there."""

@@ -30,7 +30,14 @@ import httpx
 
 from book_enrichment.database import Database, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
-from book_enrichment.providers import Answer, Lookup, OpenLibrary, Provider, ProviderUnavailable
+from book_enrichment.providers import (
+    Answer,
+    GoogleBooks,
+    Lookup,
+    OpenLibrary,
+    Provider,
+    ProviderUnavailable,
+)
 from book_enrichment.records import ClaimedRow
 from book_enrichment.settings import Settings
 
@@ -561,15 +568,23 @@ def _log_database(error: EnrichmentError) -> None:
 
 @asynccontextmanager
 async def open_worker(settings: Settings, name: str | None = None) -> AsyncIterator[Worker]:
-    """A worker with everything it needs, opened from the settings and closed behind it.
-
-    Open Library is asked only when `settings.contact` names an e-mail or web address.
-    """
+    """A worker with everything it needs, opened from the settings and closed behind it."""
     async with open_database(settings) as database, httpx.AsyncClient() as client:
-        providers: list[Provider] = []
-        if settings.contact:
-            providers.append(OpenLibrary(client, settings.open_library_url, settings.contact))
-        yield Worker(database, providers, settings, name)
+        yield Worker(database, open_providers(settings, client), settings, name)
+
+
+def open_providers(settings: Settings, client: httpx.AsyncClient) -> list[Provider]:
+    """The providers that may be asked with these settings.
+
+    Open Library only with a `contact`, Google Books only with a `google_books_api_key`.
+    """
+    providers: list[Provider] = []
+    if settings.contact:
+        providers.append(OpenLibrary(client, settings.open_library_url, settings.contact))
+    if settings.google_books_api_key:
+        key, country = settings.google_books_api_key.get_secret_value(), settings.google_books_country
+        providers.append(GoogleBooks(client, settings.google_books_url, key, country=country))
+    return providers
 
 
 @asynccontextmanager

@@ -2,17 +2,16 @@
 
 Other people's servers hang, break off, send pages instead of JSON and bodies without end. Here each of these
 becomes one `ProviderUnavailable` with a reason, within bounded time and memory; what passes is a JSON object.
-`clean_json` is the last gate before a reply leaves for the database.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import math
+import logging
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,20 +20,19 @@ from typing import Any
 import httpx
 
 from .lookups import Permit, ProviderUnavailable
+from .trimming import clean_text
 
-MAX_BODY_BYTES = 8 * 1024 * 1024
-"""Counted after decompression. A search reply for 25 ISBNs is about 50 KB."""
+MAX_BODY_BYTES = 2 * 1024 * 1024
+"""Counted after decompression. A search reply for 25 ISBNs is about 50 KB; JSON of the worst shape takes some
+thirty times its size once parsed."""
+MAX_ERROR_BYTES = 64 * 1024
+SHORTEST_SECRET = 8
+"""A shorter key is none (Google's have 39 characters), and to take it out of a reply would tear words."""
 MAX_REDIRECTS = 2
 MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60.0
-MAX_TEXT = 1_000
-MAX_DESCRIPTION = 10_000
-MAX_ITEMS = 100
-MAX_DEPTH = 8
 
 LASTING_REFUSALS = frozenset({400, 414, 422})
 """Statuses that say something about the question: asking it again would get the same answer."""
-NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
-"""NUL, which jsonb refuses, and surrogates, which are lone if they survived the JSON parser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,21 @@ class Timeouts:
     total: float = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a provider means by a reply that is not a 200."""
+
+    reason: str | None = None
+    """A reason of `ProviderUnavailable`; None: nothing is known beyond the status."""
+    said: str = ""
+    retry_after: float | None = None
+    """Seconds to wait when the reply itself names none."""
+
+
+Explain = Callable[[int, Mapping[str, Any]], Refusal]
+"""Reads a provider's error body ({} when it is no JSON object) beside its status."""
+
+
 class LookupRefused(Exception):
     """The provider refuses this very question (400, 414, 422)."""
 
@@ -55,7 +68,11 @@ class NotPermitted(Exception):
 
 
 class Guarded:
-    """GETs JSON objects from one provider's host, one permit per request sent."""
+    """GETs JSON objects from one provider's host, one permit per request sent.
+
+    `key` goes along as the parameter of that name and is shown nowhere: not in what is logged, raised or
+    returned, even where the server repeats it. `explain` reads the provider's error bodies.
+    """
 
     def __init__(
         self,
@@ -64,6 +81,9 @@ class Guarded:
         base_url: str,
         user_agent: str,
         timeouts: Timeouts,
+        *,
+        key: str | None = None,
+        explain: Explain | None = None,
     ) -> None:
         self.client = client
         self.provider = provider
@@ -72,11 +92,15 @@ class Guarded:
             raise ValueError(f"not an http address: {base_url}")
         self.headers = {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"}
         self.timeouts = timeouts
+        self._key = key
+        self._explain = explain
 
     async def get_object(self, path: str, params: Mapping[str, str], permit: Permit) -> dict[str, Any]:
         """The JSON object at `path`. Raises ProviderUnavailable, LookupRefused or NotPermitted."""
         root = self.base_url.path.rstrip("/")
         url = self.base_url.copy_with(path=root + path).copy_merge_params(params)
+        if self._key is not None:
+            url = url.copy_set_param("key", self._key)
         for _ in range(1 + MAX_REDIRECTS):
             if not await permit():
                 raise NotPermitted
@@ -98,8 +122,9 @@ class Guarded:
             ):
                 if reply.next_request is not None:
                     return self._redirect(reply.url, reply.next_request.url)
-                self._check_status(reply)
-                return await self._body(reply)
+                if reply.status_code != 200:
+                    raise await self._refusal(reply)
+                return await self._body(reply, MAX_BODY_BYTES)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise self.trouble("unreachable", described(error)) from error
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -113,21 +138,31 @@ class Guarded:
             raise self.trouble("bad_reply", f"redirect to {target.scheme[:8]}://{target.host[:80]}")
         return target
 
-    def _check_status(self, reply: httpx.Response) -> None:
+    async def _refusal(self, reply: httpx.Response) -> ProviderUnavailable | LookupRefused:
+        """What a status other than 200 means, together with what the provider says in its body."""
         status = reply.status_code
+        refusal = self._explain(status, await self._error_body(reply)) if self._explain else Refusal()
+        said = f"HTTP {status} {self._without_key(refusal.said)}".rstrip()
         retry_after = retry_after_seconds(reply.headers.get("retry-after"))
-        said = f"HTTP {status}"
-        if status == 200:
-            return
+        if refusal.reason is not None:
+            wait = refusal.retry_after if retry_after is None else retry_after
+            return self.trouble(refusal.reason, said, wait)
         if status in LASTING_REFUSALS:
-            raise LookupRefused(said)
+            return LookupRefused(said)
         if status == 403:
-            raise self.trouble("identify", f"{said}, User-Agent {self.headers['User-Agent']}")
+            return self.trouble("identify", f"{said}, User-Agent {self.headers['User-Agent']}", retry_after)
         if status == 429 or (status == 503 and retry_after is not None):
-            raise self.trouble("rate_limited", said, retry_after)
-        raise self.trouble("server_error" if status >= 500 else "bad_reply", said, retry_after)
+            return self.trouble("rate_limited", said, retry_after)
+        return self.trouble("server_error" if status >= 500 else "bad_reply", said, retry_after)
 
-    async def _body(self, reply: httpx.Response) -> bytes:
+    async def _error_body(self, reply: httpx.Response) -> dict[str, Any]:
+        """What the provider says about its refusal; {} where that is nothing we can read."""
+        try:
+            return self._parsed(await self._body(reply, MAX_ERROR_BYTES))
+        except ProviderUnavailable:
+            return {}
+
+    async def _body(self, reply: httpx.Response, most: int) -> bytes:
         """The body, decompressed here: httpx would unpack a bomb before we could count it."""
         encoding = reply.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
@@ -137,13 +172,15 @@ class Guarded:
         try:
             async for chunk in reply.aiter_raw():
                 received += len(chunk)
-                room = MAX_BODY_BYTES + 1 - len(body)
+                room = most + 1 - len(body)
                 body += unpacker.decompress(chunk, room) if unpacker else chunk
-                if max(received, len(body)) > MAX_BODY_BYTES:
-                    raise self.trouble("bad_reply", f"body larger than {MAX_BODY_BYTES} bytes")
+                if max(received, len(body)) > most:
+                    raise self.trouble("bad_reply", f"body larger than {most} bytes")
         except zlib.error as error:
             raise self.trouble("bad_reply", f"broken {encoding} body") from error
-        return bytes(body)
+        if self._key is None or len(self._key) < SHORTEST_SECRET:
+            return bytes(body)
+        return bytes(body.replace(self._key.encode(), b""))
 
     def _parsed(self, body: bytes) -> dict[str, Any]:
         try:
@@ -155,7 +192,25 @@ class Guarded:
         return value
 
     def trouble(self, reason: str, message: str, retry_after: float | None = None) -> ProviderUnavailable:
-        return ProviderUnavailable(self.provider, reason, message, retry_after=retry_after)
+        return ProviderUnavailable(self.provider, reason, self._without_key(message), retry_after=retry_after)
+
+    def _without_key(self, text: str) -> str:
+        return text if len(self._key or "") < SHORTEST_SECRET else text.replace(self._key or "", "…")
+
+
+def hide_key(record: logging.LogRecord) -> bool:
+    """httpx logs every URL it asks for, at INFO; a key in it is written as an ellipsis."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            argument.copy_set_param("key", "…")
+            if isinstance(argument, httpx.URL) and "key" in argument.params
+            else argument
+            for argument in record.args
+        )
+    return True
+
+
+logging.getLogger("httpx").addFilter(hide_key)
 
 
 def described(error: Exception) -> str:
@@ -182,40 +237,3 @@ def retry_after_seconds(header: str | None) -> float | None:
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         seconds = (moment - datetime.now(UTC)).total_seconds()
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
-
-
-def clean_text(text: str, limit: int = MAX_TEXT) -> str:
-    return NOT_STORABLE.sub("", text[:limit])
-
-
-def clean_json(value: Any, depth: int = MAX_DEPTH) -> Any:
-    """The value as jsonb can hold it and a parser can bear it.
-
-    No NUL, no lone surrogates; numbers finite and within 64 bits, else null; texts cut at 1,000 characters
-    (10,000 under the key `description`), lists and objects at 100 items; null below eight levels.
-    """
-    if isinstance(value, str):
-        return clean_text(value)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return value if -(2**63) <= value < 2**63 else None
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if depth == 0:
-        return None
-    if isinstance(value, list):
-        return [clean_json(item, depth - 1) for item in value[:MAX_ITEMS]]
-    if isinstance(value, dict):
-        items = list(value.items())[:MAX_ITEMS]
-        return {clean_text(str(key)): clean_member(str(key), item, depth - 1) for key, item in items}
-    return None
-
-
-def clean_member(key: str, value: Any, depth: int) -> Any:
-    """A description may be long, plain or as Open Library's {"type", "value"}."""
-    if key == "description" and isinstance(value, dict):
-        value = value.get("value")
-    if key == "description" and isinstance(value, str):
-        return clean_text(value, MAX_DESCRIPTION)
-    return clean_json(value, depth)

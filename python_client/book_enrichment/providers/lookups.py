@@ -14,8 +14,9 @@ from typing import Any, Protocol
 Permit = Callable[[], Awaitable[bool]]
 """Awaited right before every HTTP request: true sends it, false ends the round quietly."""
 
-PAUSING_REASONS = frozenset({"identify", "no_key", "bad_key", "quota_zero"})
-"""Reasons that no retry cures: the database pauses the provider until somebody changes a setting."""
+PAUSING_REASONS = frozenset({"identify", "no_key", "bad_key", "quota_zero", "unknown_location", "daily"})
+"""Reasons that no retry cures: the database pauses the provider until somebody changes a setting, or for
+`daily` until the provider's day begins anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,19 @@ who is asking: without one it answers 403. Replies are trimmed to what the match
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
 
-from .http import Guarded, LookupRefused, NotPermitted, Timeouts, clean_json, clean_text
+from .http import Guarded, LookupRefused, NotPermitted, Timeouts
 from .lookups import Answer, Lookup, Permit
+from .trimming import clean_text, isbn13, listed, picked, search_title, sized
 
 KEYS_PER_CALL = 25
 TITLE_DOCS = 5
 """How many hits of a title search are kept."""
-MAX_DOC_CHARS = 32_000
-"""Of a trimmed document as JSON, usually 1,000 to 2,000. A larger one is no book's."""
 
 WORK_FIELDS = (
     "key",
@@ -61,8 +59,6 @@ DETAILS_FIELDS = (
     "series",
 )
 FIELDS_ASKED = ",".join([*WORK_FIELDS, "editions", *(f"editions.{field}" for field in EDITION_FIELDS)])
-
-SERIES_SUFFIX = re.compile(r"\s*\([^()]*#\s*\d[^()]*\)\s*$")
 
 
 class OpenLibrary:
@@ -124,7 +120,7 @@ class OpenLibrary:
                     yield Answer(lookup, {"edition": editions[isbn]} if isbn in editions else None)
 
     async def _title_answer(self, lookup: Lookup, permit: Permit) -> Answer:
-        title = SERIES_SUFFIX.sub("", clean_text(lookup.title or "", 250)).strip()
+        title = search_title(lookup.title)
         if not title:
             return Answer(lookup, error="no title to search for")
         question = {"title": title, "limit": str(TITLE_DOCS)}
@@ -172,31 +168,8 @@ def user_agent(contact: str) -> str:
     return f"BookEnrichment/0.1 (+{contact})"
 
 
-def isbn13(text: object) -> str | None:
-    """The 13-digit form of an ISBN in any spelling, None when it has no ISBN's shape."""
-    digits = re.sub(r"[\s-]", "", text).upper() if isinstance(text, str) else ""
-    if re.fullmatch("[0-9]{13}", digits):
-        return digits
-    if not re.fullmatch("[0-9]{9}[0-9X]", digits):
-        return None
-    body = "978" + digits[:9]
-    total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(body))
-    return body + str(-total % 10)
-
-
 def batches(items: list[str], size: int) -> Iterator[list[str]]:
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def picked(source: Any, fields: tuple[str, ...]) -> dict[str, Any]:
-    """Those of the fields that hold something, cleaned."""
-    kept = {field: source[field] for field in fields if source.get(field) not in (None, "", [])}
-    cleaned: dict[str, Any] = clean_json(kept)
-    return cleaned
-
-
-def sized(doc: dict[str, Any]) -> dict[str, Any]:
-    return doc if len(json.dumps(doc)) <= MAX_DOC_CHARS else {}
 
 
 def trimmed_doc(doc: Any) -> dict[str, Any]:
@@ -225,4 +198,4 @@ def details_isbns(details: dict[str, Any]) -> set[str | None]:
 
 
 def listed_isbns(value: Any) -> set[str | None]:
-    return {isbn13(item) for item in value} if isinstance(value, list) else {isbn13(value)}
+    return {isbn13(item) for item in listed(value)}
