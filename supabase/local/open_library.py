@@ -326,16 +326,22 @@ async def serve(
 ) -> AsyncIterator[Library]:
     """A library listening on 127.0.0.1 for as long as the block runs; port 0 takes a free one."""
     library = Library(catalogue, rate)
+    async with listening(library.app, port) as library.base_url:
+        yield library
+
+
+@asynccontextmanager
+async def listening(app: Starlette, port: int = 0) -> AsyncIterator[str]:
+    """The address at which the app answers for as long as the block runs."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen()  # from here on a caller may connect, even before the server has started
-        library.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(library.app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
         server = Server(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            yield library
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             await running

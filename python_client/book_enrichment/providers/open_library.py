@@ -17,6 +17,8 @@ from .lookups import Answer, Lookup, Permit
 from .trimming import clean_text, isbn13, listed, picked, search_title, sized
 
 KEYS_PER_CALL = 25
+MAX_DOCS = 100
+"""How many documents a search for ISBNs may bring."""
 TITLE_DOCS = 5
 """How many hits of a title search are kept."""
 
@@ -104,7 +106,7 @@ class OpenLibrary:
 
         unseen: list[str] = []
         for isbns in batches(list(wanted), self.keys_per_call):
-            docs = await self._search({"q": f"isbn:({' OR '.join(isbns)})", "limit": "100"}, permit)
+            docs = await self._search({"q": f"isbn:({' OR '.join(isbns)})", "limit": str(MAX_DOCS)}, permit)
             for isbn in isbns:
                 carriers = [doc for doc in docs if isbn in doc_isbns(doc)][:TITLE_DOCS]
                 if not carriers:
@@ -139,7 +141,7 @@ class OpenLibrary:
         found = reply.get("numFound")
         if not isinstance(docs, list) or reply.get("error") or (not docs and found not in (0, None)):
             raise self._http.trouble("bad_reply", "a search without its documents")
-        return [doc for doc in map(trimmed_doc, docs) if doc]
+        return [doc for doc in map(trimmed_doc, docs[:MAX_DOCS]) if doc]
 
     async def _details(self, isbns: list[str], permit: Permit) -> dict[str, dict[str, Any]]:
         """Edition records by ISBN. Bare keys: only those are tried in both the 10 and the 13 digit form."""
@@ -178,7 +180,7 @@ def trimmed_doc(doc: Any) -> dict[str, Any]:
         return {}
     editions = doc.get("editions")
     shown = editions.get("docs") if isinstance(editions, dict) else None
-    kept = [picked(edition, EDITION_FIELDS) for edition in shown or () if isinstance(edition, dict)]
+    kept = [picked(edition, EDITION_FIELDS) for edition in listed(shown) if isinstance(edition, dict)]
     return sized(picked(doc, WORK_FIELDS) | ({"editions": {"docs": kept[:TITLE_DOCS]}} if kept else {}))
 
 
