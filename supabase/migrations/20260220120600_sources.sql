@@ -11,7 +11,7 @@ declare
 begin
     if position('<' in cleaned) > 0 then
         cleaned := regexp_replace(cleaned, '<(br|/p|/div|/li)\s*/?>', E'\n', 'gi');
-        cleaned := regexp_replace(cleaned, '<(script|style)[^>]*?>.*?</\1\s*>', '', 'gi');
+        cleaned := regexp_replace(cleaned, '<{1,1}?(script|style)[^>]*>.*?</\1\s*>', '', 'gi');
         cleaned := regexp_replace(cleaned, '</?[a-z!?][^>]*>', '', 'gi');
     end if;
     if position('<' in cleaned) > 0 then
@@ -286,9 +286,12 @@ language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
     path text := substring(
-        left(googlebooks_cover.link, 1000) from '^https?(://books\.google\.(?:com|[a-z]{2}|com?\.[a-z]{2})/[a-zA-Z0-9/?&=%_.,:;~+-]+)$'
+        googlebooks_cover.link from '^https?(://books\.google\.(?:com|[a-z]{2}|com?\.[a-z]{2})/[a-zA-Z0-9/?&=%_.,:;~+-]+)$'
     );
 begin
+    if length(path) > 1000 then
+        return null;
+    end if;
     -- What Google serves as zoom 0, 2, 3, 4 and 6 is a placeholder for most books, 5 is smaller.
     return 'https' || regexp_replace(replace(replace(path, '&edge=curl', ''), '?edge=curl&', '?'), '([?&]zoom=)[0-9]+', '\11', 'g');
 end
