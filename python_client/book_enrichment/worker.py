@@ -298,13 +298,13 @@ class Worker:
     async def _configure(self) -> None:
         """Write the flags this environment sets, once, and read back the gap to keep between calls.
 
-        Of a Google key the database learns only that there is one.
+        Of a provider's key the database learns only that there is one.
         """
         if self._configured:
             return
         changes: dict[str, Any] = dict(self.settings.flags())
-        if "googlebooks" in self.providers:
-            changes["provider_keys"] = ["googlebooks"]
+        if keyed := [name for name, each in self.providers.items() if getattr(each, "has_key", False)]:
+            changes["provider_keys"] = keyed
         values = {
             setting.name: setting.value for setting in await self.database.configure_enrichment(changes)
         }

@@ -1,18 +1,26 @@
-"""Where book data comes from: one module per provider, one guarded GET for all of them."""
+"""Where book data comes from: one module per provider, one guarded GET for all of them.
+
+The README shows how to add one ("Adding a provider").
+"""
 
 from .google_books import GoogleBooks
-from .http import Timeouts
+from .http import Guarded, LookupRefused, NotPermitted, Timeouts
 from .lookups import Answer, Lookup, Permit, Provider, ProviderUnavailable
 from .open_library import OpenLibrary, user_agent
+from .trimming import clean_json
 
 __all__ = [
     "Answer",
     "GoogleBooks",
+    "Guarded",
     "Lookup",
+    "LookupRefused",
+    "NotPermitted",
     "OpenLibrary",
     "Permit",
     "Provider",
     "ProviderUnavailable",
     "Timeouts",
+    "clean_json",
     "user_agent",
 ]

@@ -61,6 +61,7 @@ class GoogleBooks:
 
     name = "googlebooks"
     keys_per_call = 1
+    has_key = True
 
     def __init__(
         self,

@@ -102,7 +102,10 @@ class ProviderUnavailable(Exception):
 
 
 class Provider(Protocol):
-    """A source of book data. Clients are handed in, so that a test can point one at a server of its own."""
+    """A source of book data. Clients are handed in, so that a test can point one at a server of its own.
+
+    One that sends an API key has `has_key = True`: the database then lets rows wait for it.
+    """
 
     @property
     def name(self) -> str:
