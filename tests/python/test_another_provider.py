@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ async def toys(request: Request) -> JSONResponse:
 def toy_books() -> Any:
     """The class of the example."""
     names = {name: getattr(providers, name) for name in providers.__all__}
-    names |= {"httpx": httpx, "AsyncIterator": AsyncIterator, "Iterable": Iterable}
-    exec("from __future__ import annotations\n" + MODULE.split("\nWorker(")[0], names)
+    names |= {"httpx": httpx, "AsyncIterator": AsyncIterator, "Iterable": Iterable, "suppress": suppress}
+    exec("from __future__ import annotations\n" + MODULE, names)
     return names["ToyBooks"]
 
 

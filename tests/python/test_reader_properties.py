@@ -33,8 +33,8 @@ quickly = settings(
 )
 
 PIECES = (
-    "<script>|</script>|<b|<|>|/|<<i>img src=x onerror=y>|<!--|&lt;|\x01|\x1b|\x7f|\x85|\n|\t| |a|é|ẞ|本|٣|😀|'|\""
-    "|2008-02-31|Feb 30, 1999|99999-99-99|1999-13|en-GB|/languages/eng|/works/OL1W|/books/OL1M|0439023483|-1"
+    "<script>|</script>|<b|<|>|/|<<i>img src=x onerror=y>|<!--|&lt;|\x01|\x1b|\x7f|\x85|\n|\t| |a|é|ẞ|本|٣|😀"
+    "|'|\"|2008-02-31|Feb 30, 1999|1999-13|en-GB|/languages/eng|/works/OL1W|/books/OL1M|0439023483|-1"
     "|9780439023481|978-0-439-02348-1|043902348X|٣٣٣٣|javascript:alert(1)|https://books.google.evil/|%|1e400"
     "|http://books.google.com/books/content?id=a&zoom=0|\\"
 )
