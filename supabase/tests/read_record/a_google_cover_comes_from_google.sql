@@ -6,7 +6,7 @@ select is(
     (select r.cover_url from enrichment.read_record('googlebooks', 'work', jsonb_build_object(
         'id', 'aBcD', 'volumeInfo', jsonb_build_object('title', 'The Glass Orchard', 'imageLinks', jsonb_build_object('thumbnail', t.link))
     )) as r),
-    t.cover_url, coalesce(t.link, 'no link')
+    t.cover_url, left(replace(t.link, E'\n', ' '), 80)
 )
 from (
     values
