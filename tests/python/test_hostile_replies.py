@@ -415,7 +415,7 @@ async def test_an_edition_that_says_it_is_another_isbn_is_a_miss(work: Work, row
 
 @pytest.mark.parametrize("name", PROVIDERS)
 @pytest.mark.parametrize("kind", ["100 MB", "gzip bomb", "2 MB that unfold"])
-async def test_the_largest_replies_take_bounded_memory(name: str, kind: str, record_property: Any) -> None:
+async def test_the_largest_replies_take_bounded_memory(name: str, kind: str) -> None:
     """2 MB is read at most, counted after unpacking; the worst JSON of that size unfolds to 35 times it."""
     unfolding = b'{"docs":[' + b'{"":0},' * ((MAX_BODY_BYTES - 100) // 7) + b'{}],"items":[],"totalItems":1}'
     replies = {"100 MB": endless, "gzip bomb": bomb(), "2 MB that unfold": http(unfolding)}
@@ -434,6 +434,5 @@ async def test_the_largest_replies_take_bounded_memory(name: str, kind: str, rec
 
     assert reasons <= {"bad_reply"}
     assert all(answer.no_match for answer in answers)
-    record_property("peak_mb", round(peak / 1e6, 1))
     print(f"{name}, {kind}: peak {peak / 1e6:.1f} MB")
-    assert peak < (100_000_000 if kind.startswith("2 MB") else 4 * MAX_BODY_BYTES)
+    assert peak < (80_000_000 if kind.startswith("2 MB") else 8_000_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -57,7 +58,9 @@ def moved(location: str) -> bytes:
 
 def bomb(megabytes: int = 100) -> bytes:
     """So many megabytes of spaces, a thousandth of that on the wire."""
-    return http(gzip.compress(b" " * (megabytes * 1_000_000)), "Content-Encoding: gzip")
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    packed = b"".join(packer.compress(b" " * 1_000_000) for _ in range(megabytes)) + packer.flush()
+    return http(packed, "Content-Encoding: gzip")
 
 
 async def reset(writer: asyncio.StreamWriter) -> None:
