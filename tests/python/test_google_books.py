@@ -167,6 +167,7 @@ REFUSALS: dict[str, tuple[int, Any, str, float | None]] = {
     "the minute is spent": (429, quota("100", "min"), "rate_limited", 60.0),
     "too fast for one user": (403, error(403, "userRateLimitExceeded", ""), "rate_limited", 60.0),
     "429 without a word": (429, "<html>", "rate_limited", None),
+    "429 with too many": (429, quota("0", "d") | {"x": "x" * 100_000}, "rate_limited", None),
     "a wrong key": (400, error(400, "API_KEY_INVALID", "API key not valid."), "bad_key", None),
     "a wrong key, as it used to be said": (400, error(400, "keyInvalid", "Bad Request"), "bad_key", None),
     "an expired key": (400, error(400, "keyExpired", ""), "bad_key", None),
@@ -213,6 +214,16 @@ async def test_retry_after_wins(body: Any) -> None:
             await asked(address, isbn(HUNGER_GAMES))
 
     assert trouble.value.retry_after == 41.0
+
+
+async def test_a_refusal_cut_short_is_still_one() -> None:
+    """The status and its header came whole."""
+    reply = http(quota("100", "min"), "Retry-After: 41", status="429 Too Many Requests")[:-9]
+    async with misbehaving(reply) as address:
+        with pytest.raises(ProviderUnavailable) as trouble:
+            await asked(address, isbn(HUNGER_GAMES))
+
+    assert (trouble.value.reason, trouble.value.retry_after) == ("rate_limited", 41.0)
 
 
 async def test_a_question_google_finds_malformed_is_that_look_ups_own_error() -> None:

@@ -90,3 +90,20 @@ def test_a_wrong_value_is_refused_at_the_start(
     monkeypatch.setenv(variable, value)
     with pytest.raises(ValidationError, match=variable):
         Settings()
+
+
+def test_google_is_asked_for_a_country_of_two_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The United States unless said otherwise."""
+    assert Settings().google_books_country == "US"
+    monkeypatch.setenv("ENRICHMENT_GOOGLE_BOOKS_COUNTRY", "de")
+    assert Settings().google_books_country == "de"
+    monkeypatch.setenv("ENRICHMENT_GOOGLE_BOOKS_COUNTRY", "Germany")
+    with pytest.raises(ValidationError, match="ENRICHMENT_GOOGLE_BOOKS_COUNTRY"):
+        Settings()
+
+
+def test_the_google_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither printed nor among the flags that go to the database."""
+    monkeypatch.setenv("GOOGLE_BOOKS_API_KEY", "a-key-that-is-nobodys-business")
+    settings = Settings()
+    assert "nobodys" not in repr(settings) + str(settings) + str(settings.flags())

@@ -159,7 +159,7 @@ class Guarded:
         """What the provider says about its refusal; {} where that is nothing we can read."""
         try:
             return self._parsed(await self._body(reply, MAX_ERROR_BYTES))
-        except ProviderUnavailable:
+        except (ProviderUnavailable, httpx.HTTPError):
             return {}
 
     async def _body(self, reply: httpx.Response, most: int) -> bytes:
