@@ -6,20 +6,19 @@ returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
+    is_line boolean := clean_text.max_length <= 512;
     -- First, for without it "<\x01b>" would become a tag.
-    cleaned text := regexp_replace(left(clean_text.value, 100000), '[\x01-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]', '', 'g');
+    cleaned text := regexp_replace(
+        left(clean_text.value, 100000), case when is_line then '[\x01-\x1F\x7F-\x9F]+' else '[\x01-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]' end,
+        case when is_line then ' ' else '' end, 'g'
+    );
 begin
     if position('<' in cleaned) > 0 then
-        cleaned := regexp_replace(cleaned, '<(br|/p|/div|/li)\s*/?>', E'\n', 'gi');
+        cleaned := regexp_replace(cleaned, '<(br|/p|/div|/li)\s*/?>', case when is_line then ' ' else E'\n' end, 'gi');
         cleaned := regexp_replace(cleaned, '<{1,1}?(script|style)[^>]*>.*?</\1\s*>', '', 'gi');
         cleaned := regexp_replace(cleaned, '</?[a-z!?][^>]*>', '', 'gi');
-    end if;
-    if position('<' in cleaned) > 0 then
         -- A tag without an end, or one that was put together by taking out another.
         cleaned := regexp_replace(cleaned, '<(?=[a-z/!?])', '', 'gi');
-    end if;
-    if clean_text.max_length <= 512 then
-        cleaned := translate(cleaned, E'\n\r\t', '   ');
     end if;
     cleaned := btrim(cleaned, E' \n\r\t');
     if length(cleaned) > clean_text.max_length then
@@ -203,10 +202,10 @@ returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 begin
-    return case when jsonb_typeof(json_key.value) = 'string' then enrichment.clean_text(json_key.value #>> '{}', 64) end;
+    return case when jsonb_typeof(json_key.value) = 'string' and json_key.value #>> '{}' ~ '^[!-;=?-~]{1,64}$' then json_key.value #>> '{}' end;
 end
 $$;
-comment on function enrichment.json_key(jsonb) is 'A provider''s own key: a string of at most 64 characters; null for any other shape.';
+comment on function enrichment.json_key(jsonb) is 'A provider''s own key: a string of at most 64 printable characters; null for any other shape.';
 revoke all on function enrichment.json_key(jsonb) from public, anon, authenticated, service_role;
 
 create function enrichment.read_openlibrary_work(work jsonb)
@@ -216,7 +215,7 @@ as $$
 begin
     return query
     select
-        enrichment.json_key(work -> 'key'), null::text, enrichment.json_text(work -> 'title', 512), enrichment.json_text(work -> 'subtitle', 512),
+        work ->> 'key', null::text, enrichment.json_text(work -> 'title', 512), enrichment.json_text(work -> 'subtitle', 512),
         enrichment.json_texts(jsonb_path_query_array(work, 'lax $.authors[*].name')),
         enrichment.json_texts(jsonb_path_query_array(work, 'lax $.authors[*].author.key') || jsonb_path_query_array(work, 'lax $.authors[*].key'), 64),
         null::text[], enrichment.openlibrary_cover(work -> 'covers'), enrichment.json_text(work -> 'description', 20000),
@@ -235,8 +234,7 @@ as $$
 begin
     return query
     select
-        coalesce(enrichment.json_key((enrichment.json_list(edition -> 'works') -> 0) -> 'key'), enrichment.json_key(edition -> 'key')),
-        enrichment.json_key(edition -> 'key'),
+        coalesce(enrichment.json_key((enrichment.json_list(edition -> 'works') -> 0) -> 'key'), edition ->> 'key'), edition ->> 'key',
         enrichment.json_text(edition -> 'title', 512), enrichment.json_text(edition -> 'subtitle', 512),
         enrichment.json_texts(jsonb_path_query_array(edition, 'lax $.authors[*].name')),
         enrichment.json_texts(jsonb_path_query_array(edition, 'lax $.authors[*].key'), 64),
@@ -262,7 +260,7 @@ as $$
 begin
     return query
     select
-        enrichment.json_key(doc -> 'key'), enrichment.json_key(edition.value -> 'key'), enrichment.json_text(described.value -> 'title', 512),
+        doc ->> 'key', enrichment.json_key(edition.value -> 'key'), enrichment.json_text(described.value -> 'title', 512),
         enrichment.json_text(described.value -> 'subtitle', 512), enrichment.json_texts(doc -> 'author_name'), enrichment.json_texts(doc -> 'author_key', 64),
         enrichment.json_isbns(enrichment.json_list(edition.value -> 'isbn')),
         coalesce(enrichment.openlibrary_cover(edition.value -> 'cover_i'), enrichment.openlibrary_cover(doc -> 'cover_i')),
@@ -307,7 +305,7 @@ as $$
 begin
     return query
     select
-        enrichment.json_key(volume -> 'id'), enrichment.json_key(volume -> 'id'), enrichment.json_text(info -> 'title', 512), enrichment.json_text(info -> 'subtitle', 512),
+        volume ->> 'id', volume ->> 'id', enrichment.json_text(info -> 'title', 512), enrichment.json_text(info -> 'subtitle', 512),
         enrichment.json_texts(info -> 'authors'), null::text[],
         enrichment.json_isbns(jsonb_path_query_array(info -> 'industryIdentifiers', 'lax $[*].identifier')),
         enrichment.googlebooks_cover(info #>> '{imageLinks,thumbnail}'), enrichment.json_text(info -> 'description', 20000), null::integer, enrichment.json_text(info -> 'publisher', 255),
@@ -333,7 +331,9 @@ begin
     elsif entity_type in ('isbn_lookup', 'title_lookup') then
         return query select fields.* from jsonb_array_elements(enrichment.json_list(raw -> 'docs')) as doc
             cross join lateral enrichment.read_openlibrary_search_doc(doc) as fields limit 10;
-        return query select * from enrichment.read_openlibrary_edition(raw -> 'edition');
+        if raw ? 'edition' then
+            return query select * from enrichment.read_openlibrary_edition(raw -> 'edition');
+        end if;
     end if;
 end
 $$;

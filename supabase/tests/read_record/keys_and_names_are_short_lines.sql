@@ -20,7 +20,7 @@ from enrichment.read_record('openlibrary', 'edition', jsonb_build_object(
     )
 )) as r;
 select results_eq(
-    'reading', $$ values ('{Mina Voss}'::text[], '{/authors/OL1A}'::text[], 'Lantern  Press') $$,
+    'reading', $$ values ('{Mina Voss}'::text[], '{/authors/OL1A}'::text[], 'Lantern Press') $$,
     'names without markup, at most 255 characters; keys at most 64; one line'
 );
 select is(
