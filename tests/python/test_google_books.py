@@ -244,6 +244,7 @@ async def test_a_404_is_a_miss_only_when_google_says_so() -> None:
 async def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     """Not in logs (httpx writes each URL), not in errors and their tracebacks, not in what is echoed."""
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="httpx")  # the command line turns it down
     told = f"bad key {KEY}"
     echo = {"id": KEY, "volumeInfo": {"title": told, "imageLinks": {"thumbnail": f"http://x/?key={KEY}"}}}
     replies = [

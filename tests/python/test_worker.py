@@ -790,7 +790,7 @@ async def test_no_transaction_is_open_while_a_provider_is_asked(
 class LaterProvider:
     """Google Books' place in line, and a book or a refusal for every question."""
 
-    name, keys_per_call = "googlebooks", 1
+    name, keys_per_call, has_key = "googlebooks", 1, True
 
     def __init__(self, trouble: ProviderUnavailable | None = None) -> None:
         self.trouble = trouble
