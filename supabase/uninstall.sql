@@ -39,7 +39,7 @@ begin
     end if;
     if to_regclass('supabase_migrations.schema_migrations') is not null then
         -- So that the migrations can be applied again.
-        delete from supabase_migrations.schema_migrations as m where m.version like '2026022012__00';
+        delete from supabase_migrations.schema_migrations as m where m.version like '2026022012____';
     end if;
 end
 $$;

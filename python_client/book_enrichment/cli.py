@@ -32,6 +32,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from book_enrichment import __version__
+from book_enrichment.covers import NEEDS_STORAGE, can_store, cover_line
 from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, NotFound
 from book_enrichment.imports import Export, ImportFileError, read_export_file
@@ -125,6 +126,8 @@ def run(
         settings = _settings()
         if not settings.contact:
             err.print("[yellow]ENRICHMENT_CONTACT is not set[/]: only the cache is used, Open Library waits.")
+        if settings.cover_mode == "thumbnail" and not can_store(settings):
+            err.print(f"[yellow]{NEEDS_STORAGE}[/]")
         async with open_worker(settings) as worker:
             with stopping_on_signals(worker), _watching(worker):
                 return await worker.run(drain=drain, patience=patience)
@@ -143,18 +146,22 @@ def status(as_json: AsJson = False) -> None:
     async def work() -> Any:
         async with _database(configured=False) as database:
             overview = await database.enrichment_overview()
-            return overview, await database.enrichment_providers(), await database.enrichment_due()
+            providers = await database.enrichment_providers()
+            return overview, providers, await database.enrichment_due(), await database.enrichment_covers()
 
-    lines, providers, due = _finish(work())
+    lines, providers, due, covers = _finish(work())
     if as_json:
         _print_json(
             {
                 "overview": [dataclasses.asdict(line) for line in lines],
                 "providers": [dataclasses.asdict(line) for line in providers],
                 "due": dataclasses.asdict(due),
+                "covers": dataclasses.asdict(covers),
             }
         )
         return
+    if covers.cover_mode == "thumbnail":
+        out.print(cover_line(covers))
     if lines:
         out.print(queue_table(lines))
     else:

@@ -282,3 +282,58 @@ class OverviewLine(Record):
     rows: int
     oldest: datetime | None
     until: datetime | None  # when the waiting ends
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedCover(Record):
+    """A cover that is ours to store until it is applied, failed, released or grows stale."""
+
+    cover_id: UUID
+    claim_token: UUID  # goes back with the answer; a claim that was reset changes nothing
+    work_id: UUID
+    provider: str  # whose image; its calls count for <provider>_covers
+    source_url: str
+    attempt_count: int  # this one included
+
+
+@dataclass(frozen=True, slots=True)
+class CoverOutcome(Record):
+    """What became of one element of an apply_covers call."""
+
+    position: int  # in the array that was sent, from 0
+    cover_id: UUID | None
+    work_id: UUID | None
+    outcome: str  # applied | url_changed | locked | over_budget | stale_claim | failed | rejected
+    status: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CoverState(Record):
+    """Where a cover stands after a fail or a release."""
+
+    cover_id: UUID
+    status: str
+    attempt_count: int
+    next_attempt_after: datetime | None  # None: when a setting changes
+    wait_reason: str | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CoverReport(Record):
+    """How storing covers stands, and what a worker must keep to."""
+
+    cover_mode: str  # hotlink | thumbnail
+    wait_reason: str | None  # hotlink_mode | storage_budget | backfill | that of the provider or the next row
+    due_at: datetime | None  # None when nothing will be due by itself
+    due_in: float | None  # seconds, never negative
+    pending: int
+    in_progress: int
+    images: int  # stored
+    bytes: int  # stored
+    budget_bytes: int
+    download_bytes: int  # the most that is downloaded for one cover
+    image_bytes: int  # the most that is stored for one
+    hosts: tuple[str, ...]  # where images may come from; *.name is every host below name
+    placeholders: tuple[str, ...]  # md5 or sha256 of files that only say "there is no image"

@@ -7,7 +7,7 @@ those are written there.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +21,7 @@ FLAGS = (
     "batch_size",
     "provider_delay_ms",
     "contact",
+    "cover_mode",
 )
 
 # One printable word that somebody can write to.
@@ -64,6 +65,14 @@ class Settings(BaseSettings):
 
     contact: Annotated[str | None, Field(validation_alias="ENRICHMENT_CONTACT", pattern=CONTACT)] = None
     """E-mail or web address for the User-Agent. Open Library is not asked without one."""
+
+    cover_mode: Annotated[
+        Literal["hotlink", "thumbnail"], Field(validation_alias="ENRICHMENT_COVER_MODE")
+    ] = "hotlink"
+    """Show the provider's covers from where they are, or keep small copies of Open Library's in Storage."""
+
+    covers_url: Annotated[str | None, Field(validation_alias="ENRICHMENT_COVERS_URL")] = None
+    """A server that stands in for every host covers come from; only for the demo and the tests."""
 
     google_books_api_key: Annotated[SecretStr | None, Field(validation_alias="GOOGLE_BOOKS_API_KEY")] = None
     """Key for Google Books; not asked without one. Secret: the database only learns that there is one."""

@@ -28,6 +28,7 @@ from typing import Any
 
 import httpx
 
+from book_enrichment.covers import CoverWorker, beside, open_covers
 from book_enrichment.database import Database, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.providers import (
@@ -148,14 +149,21 @@ class Worker:
         providers: the clients to ask; without any, the worker only lets the database use its cache.
         settings: the flags that are set among them are written to the database first.
         name: who holds a row, as the queue shows it; host and process id when not given.
+        covers: runs beside this worker, and ends with it.
     """
 
     def __init__(
-        self, database: Database, providers: Iterable[Provider], settings: Settings, name: str | None = None
+        self,
+        database: Database,
+        providers: Iterable[Provider],
+        settings: Settings,
+        name: str | None = None,
+        covers: CoverWorker | None = None,
     ) -> None:
         self.database = database
         self.providers = {provider.name: provider for provider in providers}
         self.settings = settings
+        self.covers = covers
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.tally = Tally()
         self.stopped = False
@@ -180,6 +188,8 @@ class Worker:
         self._stopping.set()
         if self._fetching is not None:
             self._fetching.cancel()
+        if self.covers is not None:
+            self.covers.stop()
 
     async def drain(self) -> None:
         """Work until nothing is left to do soon. When this worker runs already, it is only woken."""
@@ -198,7 +208,7 @@ class Worker:
             Forbidden: the key or role may not call the service verbs, and waiting will not change that.
             EnrichmentError: only when draining. A worker that runs on logs it and tries again later.
         """
-        async with self._alone, self._listening(wanted=not drain):
+        async with self._alone, self._listening(wanted=not drain), beside(self.covers, patience):
             started = moved = time.monotonic()
             troubles = idle = 0
             look = True  # or only glance at what is due: one call, nothing claimed
@@ -569,8 +579,12 @@ def _log_database(error: EnrichmentError) -> None:
 @asynccontextmanager
 async def open_worker(settings: Settings, name: str | None = None) -> AsyncIterator[Worker]:
     """A worker with everything it needs, opened from the settings and closed behind it."""
-    async with open_database(settings) as database, httpx.AsyncClient() as client:
-        yield Worker(database, open_providers(settings, client), settings, name)
+    async with (
+        open_database(settings) as database,
+        httpx.AsyncClient() as client,
+        open_covers(settings, database) as covers,
+    ):
+        yield Worker(database, open_providers(settings, client), settings, name, covers)
 
 
 def open_providers(settings: Settings, client: httpx.AsyncClient) -> list[Provider]:

@@ -56,7 +56,7 @@ alter function auth.jwt() owner to supabase_auth_admin;
 alter function auth.uid() owner to supabase_auth_admin;
 alter function auth.role() owner to supabase_auth_admin;
 
--- storage, stand-in: the two tables; no file is kept anywhere.
+-- storage, stand-in: the two tables. Files are kept by storage.py, which does not write here.
 create schema storage authorization supabase_storage_admin;
 grant usage on schema storage to postgres, anon, authenticated, service_role;
 

@@ -1,7 +1,8 @@
 """The gateway of a hosted project, small: asks for the `apikey` header and passes /rest/v1 on to PostgREST.
 
-rest.py starts it as a process of its own: `python gateway.py gateway.json`, which holds the port, the two
-keys and PostgREST's unix socket.
+At /storage/v1 answers the stand-in of storage.py. rest.py starts the gateway as a process of its own:
+`python gateway.py gateway.json`, which holds the port, the two keys, PostgREST's unix socket and the folder
+for files.
 """
 
 import json
@@ -13,7 +14,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+
+from storage import storage
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # These belong to one connection, so they are not passed on (RFC 9110 §7.6.1); lengths are set anew.
@@ -29,7 +32,7 @@ HOP_BY_HOP = {
 }
 
 
-def gateway(upstream: httpx.AsyncClient, keys: set[str]) -> Starlette:
+def gateway(upstream: httpx.AsyncClient, keys: set[str], files: Starlette) -> Starlette:
     """The application. `upstream` talks to PostgREST, `keys` are the API keys it lets in."""
 
     async def rest(request: Request) -> Response:
@@ -73,11 +76,14 @@ def gateway(upstream: httpx.AsyncClient, keys: set[str]) -> Starlette:
         return answer
 
     async def elsewhere(request: Request) -> Response:
-        return JSONResponse({"message": f"{request.url.path}: only /rest/v1 exists here"}, status_code=404)
+        return JSONResponse(
+            {"message": f"{request.url.path}: only /rest/v1 and /storage/v1 exist here"}, status_code=404
+        )
 
     return Starlette(
         routes=[
             Route("/rest/v1/{path:path}", rest, methods=METHODS),
+            Mount("/storage/v1", files),
             Route("/{path:path}", elsewhere, methods=METHODS),
         ]
     )
@@ -94,7 +100,8 @@ def main() -> None:
         timeout=60,
         trust_env=False,
     )
-    app = gateway(upstream, set(config["keys"]))
+    files = storage(Path(config["files"]), config["keys"][-1], ["covers"])
+    app = gateway(upstream, set(config["keys"]), files)
     uvicorn.run(app, host="127.0.0.1", port=config["port"], log_level="warning", access_log=False)
 
 

@@ -40,7 +40,7 @@ class RestDoor:
     def __init__(
         self, folder: Path, socket: Path, database_url: str, jwt_secret: str, keys: list[str]
     ) -> None:
-        """`database_url` logs in as authenticator; `keys` are the API keys the gateway lets in."""
+        """`database_url` logs in as authenticator; `keys`: the anon and the service key."""
         self.folder = folder
         self._socket = socket
         self._config = POSTGREST_CONFIG.format(
@@ -53,6 +53,11 @@ class RestDoor:
     def port(self) -> int:
         """The port of 127.0.0.1, kept from start to start while nobody else takes it."""
         return int(self._port_file.read_text()) if self._port_file.exists() else 0
+
+    @property
+    def files(self) -> Path:
+        """Where the Storage stand-in keeps what is uploaded."""
+        return self.folder / "files"
 
     @property
     def url(self) -> str:
@@ -70,7 +75,12 @@ class RestDoor:
             self._port_file.write_text(str(free_port()))
             if remembered:
                 say(f"Port {remembered} is taken by another program; the API uses {self.port} from now on.")
-        gateway = {"port": self.port, "keys": self._keys, "postgrest_socket": str(self._socket)}
+        gateway = {
+            "port": self.port,
+            "keys": self._keys,
+            "postgrest_socket": str(self._socket),
+            "files": str(self.files),
+        }
         self._write_for_us_alone("postgrest.conf", self._config)
         self._write_for_us_alone("gateway.json", json.dumps(gateway))
         self._spawn("postgrest", [str(postgrest()), str(self.folder / "postgrest.conf")], with_us)

@@ -512,13 +512,13 @@ from (
     from public.enrichment_queue as q
     join public.editions as e on e.id = q.edition_id
     cross join lateral enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10)) as isbn
-    cross join enrichment.providers as p
+    join enrichment.providers as p on p.fills <> '{}'
     where isbn is not null
     union all
     select q.id, q.is_open, q.scored_at, p.provider, 'title_lookup', w.lookup_key
     from public.enrichment_queue as q
     join enrichment.parsed_works as w on w.work_id = q.work_id
-    cross join enrichment.providers as p
+    join enrichment.providers as p on p.fills <> '{}'
 ) as path
 cross join enrichment.settings as t
 join public.source_records as s
@@ -681,7 +681,7 @@ join enrichment.parsed_works as w on w.work_id = q.work_id
 left join public.editions as e on e.id = q.edition_id
 cross join lateral enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10)) as isbn
 cross join enrichment.settings as t
-join enrichment.providers as p on true
+join enrichment.providers as p on p.fills <> '{}'
 join enrichment.provider_states as s on s.provider = p.provider and s.is_permitted
 left join public.source_records as by_isbn
     on by_isbn.provider = p.provider and by_isbn.entity_type = 'isbn_lookup' and by_isbn.provider_id = isbn

@@ -264,6 +264,7 @@ begin
         limit 1000
         for update of q skip locked
     ) as stale;
+    perform enrichment.reset_stale_covers(reset_stale_enrichment_impl.older_than);
     return query select * from enrichment.spend_attempts(stale_ids, 'the worker did not come back', 'stale');
 end
 $$;
@@ -277,6 +278,6 @@ as $$
     select * from enrichment.reset_stale_enrichment_impl(reset_stale_enrichment.older_than)
 $$;
 comment on function public.reset_stale_enrichment(interval) is
-'Takes back claims older than that (default settings.stale_after_seconds): the crash spent an attempt, so the row backs off, or fails after max_attempts. One row per claim taken back, up to 1,000.';
+'Takes back claims older than that (default settings.stale_after_seconds): the crash spent an attempt, so the row backs off, or fails after max_attempts. One row per claim taken back, up to 1,000; claims on covers are taken back with them.';
 revoke all on function public.reset_stale_enrichment(interval) from public, anon, authenticated, service_role;
 grant execute on function public.reset_stale_enrichment(interval) to service_role;

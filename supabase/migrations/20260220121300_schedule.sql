@@ -42,6 +42,23 @@ begin
 
     return query
     with gone as (
+        delete from enrichment.cover_queue as c
+        where c.id in (
+            select old.id from enrichment.cover_queue as old
+            where old.finished_at < now() - make_interval(days => kept.keep_queue_days) limit 10000
+        )
+        returning 1
+    )
+
+    select 'cover_queue', count(*) from gone;
+
+    -- Once a night, covers that the host has hot-linked since are looked for.
+    update enrichment.cover_backfill as b
+    set next_work_id = '00000000-0000-0000-0000-000000000000'
+    where kept.cover_mode = 'thumbnail' and b.next_work_id is null;
+
+    return query
+    with gone as (
         delete from public.source_records as s
         where s.entity_type in ('isbn_lookup', 'title_lookup')
             and s.fetched_at < now() - make_interval(days => case when s.raw ? 'no_match' then kept.miss_valid_days else kept.record_valid_days end)
@@ -80,7 +97,7 @@ as $$
     select * from enrichment.prune_enrichment_impl()
 $$;
 comment on function public.prune_enrichment() is
-'Throws away what the keep_* and *_valid_days settings say is old: finished queue rows, audit rows, imports, our own expired look-ups and their parsed forms, pg_cron''s run log. Never an open row, a row in review, or a record of the host''s.';
+'Throws away what the keep_* and *_valid_days settings say is old: finished queue and cover rows, audit rows, imports, our own expired look-ups and their parsed forms, pg_cron''s run log. Never an open row, a row in review, or a record of the host''s.';
 revoke all on function public.prune_enrichment() from public, anon, authenticated, service_role;
 grant execute on function public.prune_enrichment() to service_role;
 

@@ -251,3 +251,43 @@ as $$
     set created_at = created_at - let_pass.span, started_at = started_at - let_pass.span, finished_at = finished_at - let_pass.span,
         scored_at = scored_at - let_pass.span, next_attempt_after = next_attempt_after - let_pass.span;
 $$;
+
+create function tests.store_covers()
+returns void
+language sql
+as $$
+    select count(*) from public.configure_enrichment('{"cover_mode": "thumbnail", "contact": "tests@example.org"}')
+$$;
+
+-- A book that shows a cover of Open Library's, as its own import or ours left it.
+create function tests.create_hot_linked(title text default 'The Hunger Games', cover_id integer default 12646537)
+returns uuid
+language plpgsql
+as $$
+declare
+    new_work uuid := tests.create_book(create_hot_linked.title);
+begin
+    update public.works set default_cover_url = 'https://covers.openlibrary.org/b/id/' || create_hot_linked.cover_id || '-M.jpg' where id = new_work;
+    return new_work;
+end
+$$;
+
+create function tests.claim_cover(worker text default 'worker one')
+returns enrichment.claimed_cover
+language sql
+as $$
+    select c from public.claim_covers(claim_cover.worker, 1) as c
+$$;
+
+-- An element of apply_covers: digit makes the hash, so that equal digits are equal images.
+create function tests.stored(claim enrichment.claimed_cover, digit text default 'a', bytes integer default 9000, more jsonb default '{}')
+returns jsonb
+language sql
+as $$
+    select jsonb_build_object(
+        'cover_id', claim.cover_id, 'claim_token', claim.claim_token, 'sha256', repeat(stored.digit, 64),
+        'storage_path', 'openlibrary/' || repeat(stored.digit, 32) || '.webp',
+        'cover_url', 'https://project.supabase.co/storage/v1/object/public/covers/openlibrary/' || repeat(stored.digit, 32) || '.webp',
+        'bytes', stored.bytes, 'width', 240, 'height', 360
+    ) || stored.more
+$$;

@@ -156,7 +156,7 @@ def test_status_says_who_may_be_asked(run, database_url) -> None:
     told = run("status").stdout
     assert re.search(r"openlibrary *│ in 60 min \(identify\) *│", told)
     assert "Last error: openlibrary: identify: 403" in told
-    first, second = json.loads(run("status", "--json").stdout)["providers"]
+    first, second, _covers = json.loads(run("status", "--json").stdout)["providers"]
     assert (first["provider"], first["wait_reason"], first["used_today"]) == ("openlibrary", "identify", 3)
     assert first["last_error"] == "openlibrary: identify: 403"
     assert (second["provider"], second["wait_reason"], second["available_at"]) == (

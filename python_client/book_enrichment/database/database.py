@@ -25,7 +25,11 @@ from book_enrichment.database.doors import Door, Json, Pool, PostgresDoor, Postg
 from book_enrichment.errors import EnrichmentError
 from book_enrichment.records import (
     ApplyOutcome,
+    ClaimedCover,
     ClaimedRow,
+    CoverOutcome,
+    CoverReport,
+    CoverState,
     Due,
     EnqueueOutcome,
     FieldLock,
@@ -178,6 +182,49 @@ class Database:
     async def enrichment_due(self) -> Due:
         """When to come back, and why not earlier."""
         return await self._one(Due, "enrichment_due")
+
+    # A cover is stored.
+
+    async def claim_covers(self, worker_name: str, batch_size: int | None = None) -> list[ClaimedCover]:
+        """Covers that are due and may be downloaded now; at most 100, 10 when not said."""
+        return await self._all(ClaimedCover, "claim_covers", worker_name=worker_name, batch_size=batch_size)
+
+    async def apply_covers(self, results: Sequence[Mapping[str, Any]]) -> list[CoverOutcome]:
+        """Up to 1,000 images that are in the bucket; one outcome each, a bad one fails alone.
+
+        An element: {cover_id, claim_token, sha256, storage_path, cover_url, bytes, width, height}.
+        """
+        return await self._all(CoverOutcome, "apply_covers", results=Json(results))
+
+    async def fail_cover(
+        self, cover_id: UUID, claim_token: UUID, error: str, is_lasting: bool | None = None
+    ) -> CoverState | None:
+        """This image will not do: `is_lasting` closes the row, otherwise the attempt is spent."""
+        return await self._first(
+            CoverState,
+            "fail_cover",
+            cover_id=cover_id,
+            claim_token=claim_token,
+            error=error,
+            is_lasting=is_lasting,
+        )
+
+    async def release_cover(
+        self, cover_id: UUID, claim_token: UUID, reason: str, retry_at: datetime | None = None
+    ) -> CoverState | None:
+        """Not this image's fault: back in line, the attempt given back, saying why and until when."""
+        return await self._first(
+            CoverState,
+            "release_cover",
+            cover_id=cover_id,
+            claim_token=claim_token,
+            reason=reason,
+            retry_at=retry_at,
+        )
+
+    async def enrichment_covers(self) -> CoverReport:
+        """How storing covers stands, and what a worker must keep to."""
+        return await self._one(CoverReport, "enrichment_covers")
 
     # Housekeeping, otherwise done by pg_cron.
 

@@ -9,7 +9,8 @@ select count(*) from public.report_provider_calls('openlibrary', failed => 2, la
 select results_eq(
     $$ select p.provider, p.is_enabled, p.wait_reason, p.rate_per_second, p.burst_size, p.daily_limit, p.daily_reserve, p.failures, p.last_error
     from public.enrichment_providers() as p $$,
-    $$ values ('openlibrary', true, null, 0.5, 10, null::integer, 0, 2, 'HTTP 502'), ('googlebooks', true, 'no_key', 0.01, 5, 1000, 50, 0, null) $$,
+    $$ values ('openlibrary', true, null, 0.5, 10, null::integer, 0, 2, 'HTTP 502'), ('googlebooks', true, 'no_key', 0.01, 5, 1000, 50, 0, null),
+        ('openlibrary_covers', true, null, 1, 10, null, 0, 0, null) $$,
     'limits, failures and reasons'
 );
 select ok(

@@ -119,7 +119,7 @@ def test_every_migration_is_forgotten() -> None:
     """uninstall.sql knows our migrations by their numbers; a file with another number would not be applied
     again."""
     pattern = UNINSTALL.split("m.version like '")[1].split("'")[0]
-    assert pattern == "2026022012__00"
+    assert pattern == "2026022012____"
     files = [file.name for file in Path(ROOT / "supabase" / "migrations").glob("*.sql")]
     assert files
-    assert [name for name in files if not (name.startswith("2026022012") and name[12:14] == "00")] == []
+    assert [name for name in files if not (name.startswith("2026022012") and name[14] == "_")] == []
