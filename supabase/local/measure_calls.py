@@ -30,6 +30,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+import google_books
 import open_library
 from book_enrichment.cli import import_export
 from book_enrichment.database import open_database
@@ -163,8 +164,6 @@ async def measure(
             "open_library_url": library.base_url,
         }
         if google:
-            import google_books
-
             shop = await opened.enter_async_context(google_books.serve())
             shop.editions = library.editions
             settings |= {"google_books_api_key": shop.key, "google_books_url": shop.base_url}
