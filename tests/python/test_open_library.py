@@ -113,6 +113,9 @@ async def test_a_second_edition_of_the_same_work_gets_a_second_look(
     assert "docs" in searched
     assert looked_up["edition"]["isbn_13"] == [THE_MARTIAN_HARDCOVER]
     assert looked_up["edition"]["authors"][0]["name"] == "Andy Weir"
+    assert [doc["key"] for doc in looked_up["docs"]] == [looked_up["edition"]["works"][0]["key"]]
+    assert looked_up["docs"][0]["cover_i"], "the search told the work's cover"
+    assert "editions" not in looked_up["docs"][0], "and another edition's ISBN, which is none of this one's"
 
 
 async def test_an_isbn_10_is_found_by_its_13_digit_form(library: Library, open_library: OpenLibrary) -> None:

@@ -105,8 +105,10 @@ class OpenLibrary:
                 wanted.setdefault(isbn, []).append(lookup)
 
         unseen: list[str] = []
+        seen: list[dict[str, Any]] = []
         for isbns in batches(list(wanted), self.keys_per_call):
             docs = await self._search({"q": f"isbn:({' OR '.join(isbns)})", "limit": str(MAX_DOCS)}, permit)
+            seen += docs
             for isbn in isbns:
                 carriers = [doc for doc in docs if isbn in doc_isbns(doc)][:TITLE_DOCS]
                 if not carriers:
@@ -114,12 +116,13 @@ class OpenLibrary:
                 for lookup in wanted[isbn] if carriers else ():
                     yield Answer(lookup, {"docs": carriers})
 
-        # A search shows one edition of each work: its other ISBNs look like misses until asked for.
+        # A search shows one edition of each work: its other ISBNs look like misses until asked for. Their
+        # records often lack the work's cover and description, which the search has told already.
         for isbns in batches(unseen, self.keys_per_call):
             editions = await self._details(isbns, permit)
             for isbn in isbns:
                 for lookup in wanted[isbn]:
-                    yield Answer(lookup, {"edition": editions[isbn]} if isbn in editions else None)
+                    yield Answer(lookup, with_work(editions[isbn], seen) if isbn in editions else None)
 
     async def _title_answer(self, lookup: Lookup, permit: Permit) -> Answer:
         title = search_title(lookup.title)
@@ -188,6 +191,14 @@ def trimmed_details(entry: Any) -> dict[str, Any]:
     """What we keep of an edition record of /api/books; empty when it is none."""
     details = entry.get("details") if isinstance(entry, dict) else None
     return sized(picked(details, DETAILS_FIELDS)) if isinstance(details, dict) else {}
+
+
+def with_work(edition: dict[str, Any], docs: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """An edition record as a reply, with its work from the documents of a search, where that showed it."""
+    works = {work.get("key") for work in listed(edition.get("works")) if isinstance(work, dict)}
+    shown = [doc for doc in docs if doc.get("key") in works]
+    told = [{name: value for name, value in doc.items() if name != "editions"} for doc in shown[:1]]
+    return {"edition": edition} | ({"docs": told} if told else {})
 
 
 def doc_isbns(doc: dict[str, Any]) -> set[str | None]:
