@@ -219,14 +219,17 @@ class WorkStatus(Record):
     fields_applied: tuple[str, ...]
     cover_url: str | None
     last_enriched_at: datetime | None
+    undone_at: datetime | None  # what this row wrote was taken back
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRow(Record):
-    """A line of the queue page."""
+    """A line of the queue page, with all that a review panel shows."""
 
     queue_id: UUID
     work_id: UUID
+    edition_id: UUID | None
+    import_id: UUID | None  # None for another reader's import, too
     title: str
     authors: tuple[str, ...]
     status: str
@@ -238,11 +241,147 @@ class QueueRow(Record):
     cover_applied: bool | None
     fields_applied: tuple[str, ...]
     providers_attempted: tuple[str, ...]
+    sentence: str | None  # why this confidence
+    current_values: dict[str, Any]  # every field that may be filled, as it is now
+    proposals: dict[str, Any]  # {field: {value, current, provider, source_url, confidence, candidate}}
     match_details: dict[str, Any] | None
     trigger_source: str
+    is_mine: bool  # the caller triggered or approved it, and so may undo it
     created_at: datetime
     finished_at: datetime | None
+    undone_at: datetime | None
     cursor: str | None  # give it back to get the rows after this one
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine(Record):
+    """A change of a book, or a decision about it."""
+
+    id: UUID
+    queue_id: UUID | None  # None for what an import's own columns filled
+    action: str  # auto_applied | queued_review | skipped | failed | approved | dismissed | undone
+    provider: str | None
+    source_record: dict[str, Any] | None
+    source_url: str | None  # where a person can look at it
+    confidence: str | None
+    fields_changed: dict[str, Any]  # {field: {old, new}}
+    sentence: str | None
+    is_mine: bool  # it was the caller
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryLine(Record):
+    """A book of the reader's library."""
+
+    work_id: UUID
+    library_item_id: UUID
+    edition_id: UUID | None
+    title: str
+    authors: tuple[str, ...]
+    cover_url: str | None  # the one that is shown
+    first_publish_year: int | None
+    status: str | None  # of its newest queue row; None when it was never queued
+    queue_id: UUID | None
+    confidence: str | None
+    wait_reason: str | None
+    next_attempt_after: datetime | None
+    last_error: str | None
+    undone_at: datetime | None
+    missing: tuple[str, ...]  # fields that are empty and not locked
+    cursor: str  # give it back to get the books after this one
+
+
+@dataclass(frozen=True, slots=True)
+class LibrarySummary(Record):
+    """A library in numbers; states are those of each book's newest queue row."""
+
+    books: int
+    missing_cover: int  # show none
+    missing_something: int
+    pending: int
+    in_progress: int
+    completed: int
+    needs_review: int
+    failed: int
+    skipped: int
+    covers_applied: int  # by enrichment, and not undone
+    next_due_at: datetime | None  # None with a reason: when a setting changes
+    next_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress(Record):
+    """How far an import is: its rows by outcome, the queue rows of its books by state."""
+
+    import_id: UUID
+    import_source: str  # goodreads | storygraph
+    created_at: datetime
+    expected_rows: int | None  # that the file has; None when it was not said
+    rows: int  # that were read
+    created: int
+    matched: int
+    duplicate: int
+    rejected: int
+    pending: int
+    in_progress: int
+    completed: int
+    needs_review: int
+    failed: int
+    skipped: int
+    covers_applied: int
+    undone: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLine(Record):
+    """A line of an imported file, and how its book is doing."""
+
+    row_number: int
+    title: str | None
+    authors: tuple[str, ...]
+    outcome: str  # created | matched | duplicate | rejected
+    reason: str | None
+    work_id: UUID | None
+    queue_id: UUID | None
+    status: str | None  # of the queue row
+    cursor: int  # give it back to get the rows after this one
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine(Record):
+    """A line of the free-tier meter."""
+
+    meter: str  # database | covers | calls | waiting
+    subject: str  # database | storage | budget | a provider | a reason for waiting
+    used: int
+    allowed: int | None  # None: no limit
+    unit: str  # bytes | calls | rows
+    until: datetime | None  # when calls count from zero again; when the first waiting row is due
+
+
+@dataclass(frozen=True, slots=True)
+class UndoOutcome(Record):
+    """What taking a row back restored."""
+
+    queue_id: UUID | None  # None for what an import's own columns filled
+    work_id: UUID
+    status: str | None
+    fields_restored: tuple[str, ...]
+    fields_kept: tuple[str, ...]  # edited since
+    reason: str | None  # why nothing was undone; None where it was
+
+
+@dataclass(frozen=True, slots=True)
+class MatchingOutcome(Record):
+    """What a decision about all rows of a kind did, or would do."""
+
+    is_dry_run: bool
+    matched: int
+    changed: int
+    skipped: int  # taken by somebody else meanwhile, or refused alone
+    fields: dict[str, int]  # {field: how many}
+    remaining: int  # matched rows beyond this call's 1,000
 
 
 @dataclass(frozen=True, slots=True)

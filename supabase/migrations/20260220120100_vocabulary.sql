@@ -75,13 +75,43 @@ create type enrichment.setting as (name text, value text, description text);
 create type enrichment.work_state as (
     work_id uuid, queue_id uuid, status enrichment.queue_status, confidence enrichment.confidence, wait_reason text,
     next_attempt_after timestamptz, last_error text, cover_applied boolean, fields_applied text [], cover_url text,
-    last_enriched_at timestamptz
+    last_enriched_at timestamptz, undone_at timestamptz
 );
 create type enrichment.listed_row as (
-    queue_id uuid, work_id uuid, title text, authors text [], status enrichment.queue_status, confidence enrichment.confidence,
-    wait_reason text, next_attempt_after timestamptz, last_error text, cover_url text, cover_applied boolean, fields_applied text [],
-    providers_attempted text [], match_details jsonb, trigger_source enrichment.trigger_source, created_at timestamptz,
-    finished_at timestamptz, cursor text
+    queue_id uuid, work_id uuid, edition_id uuid, import_id uuid, title text, authors text [], status enrichment.queue_status,
+    confidence enrichment.confidence, wait_reason text, next_attempt_after timestamptz, last_error text, cover_url text,
+    cover_applied boolean, fields_applied text [], providers_attempted text [], sentence text, current_values jsonb, proposals jsonb,
+    match_details jsonb, trigger_source enrichment.trigger_source, is_mine boolean, created_at timestamptz, finished_at timestamptz,
+    undone_at timestamptz, cursor text
+);
+create type enrichment.history_line as (
+    id uuid, queue_id uuid, action text, provider text, source_record jsonb, source_url text, confidence enrichment.confidence,
+    fields_changed jsonb, sentence text, is_mine boolean, created_at timestamptz
+);
+create type enrichment.library_line as (
+    work_id uuid, library_item_id uuid, edition_id uuid, title text, authors text [], cover_url text, first_publish_year integer,
+    status enrichment.queue_status, queue_id uuid, confidence enrichment.confidence, wait_reason text, next_attempt_after timestamptz,
+    last_error text, undone_at timestamptz, missing text [], cursor text
+);
+create type enrichment.library_summary as (
+    books integer, missing_cover integer, missing_something integer, pending integer, in_progress integer, completed integer,
+    needs_review integer, failed integer, skipped integer, covers_applied integer, next_due_at timestamptz, next_reason text
+);
+create type enrichment.import_state as (
+    import_id uuid, import_source text, created_at timestamptz, expected_rows integer, "rows" integer, created integer,
+    matched integer, duplicate integer, rejected integer, pending integer, in_progress integer, completed integer,
+    needs_review integer, failed integer, skipped integer, covers_applied integer, undone integer
+);
+create type enrichment.import_line as (
+    row_number integer, title text, authors text [], outcome text, reason text, work_id uuid, queue_id uuid,
+    status enrichment.queue_status, cursor integer
+);
+create type enrichment.usage_line as (meter text, subject text, used bigint, allowed bigint, unit text, until timestamptz);
+create type enrichment.undo_outcome as (
+    queue_id uuid, work_id uuid, status enrichment.queue_status, fields_restored text [], fields_kept text [], reason text
+);
+create type enrichment.matching_outcome as (
+    is_dry_run boolean, matched integer, changed integer, skipped integer, fields jsonb, remaining integer
 );
 create type enrichment.state_count as (
     status enrichment.queue_status, wait_reason text, "rows" bigint, oldest timestamptz, until timestamptz

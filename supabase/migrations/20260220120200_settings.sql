@@ -26,6 +26,8 @@ create table enrichment.settings (
     cover_image_bytes integer not null default 30720 check (cover_image_bytes between 4096 and 1048576),
     cover_download_bytes integer not null default 5242880 check (cover_download_bytes between 4096 and 52428800),
     cover_hosts text[] not null default array['covers.openlibrary.org', 'archive.org', '*.us.archive.org'],
+    database_budget_bytes bigint not null default 524288000 check (database_budget_bytes >= 0),
+    storage_budget_bytes bigint not null default 1073741824 check (storage_budget_bytes >= 0),
     constraint google_covers_are_never_stored check (array_to_string(cover_hosts, ' ') !~* '(google|gstatic|ggpht)'),
     constraint cover_hosts_are_host_names check (array_to_string(cover_hosts, ' ') ~ '^((\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+( |$))*$')
 );
@@ -53,8 +55,8 @@ comment on column enrichment.settings.backoff_max_seconds is 'Longest wait betwe
 comment on column enrichment.settings.stale_after_seconds is 'A claim older than this is taken for a crash.';
 comment on column enrichment.settings.record_valid_days is 'Days for which a stored provider reply answers without a call.';
 comment on column enrichment.settings.miss_valid_days is 'Days for which a stored no_match answers without a call.';
-comment on column enrichment.settings.keep_queue_days is 'Days a finished queue row is kept.';
-comment on column enrichment.settings.keep_audit_days is 'Days an audit row is kept; after that its change can no longer be undone.';
+comment on column enrichment.settings.keep_queue_days is 'Days a finished queue row is kept; after that what it wrote can no longer be undone.';
+comment on column enrichment.settings.keep_audit_days is 'Days an audit row is kept.';
 comment on column enrichment.settings.keep_cron_runs_days is 'Days pg_cron''s run log is kept.';
 comment on column enrichment.settings.cover_mode is
 'hotlink: works show the provider''s URL. thumbnail: Open Library''s covers are shrunk and kept in the bucket covers; Google''s stay hot-linked.';
@@ -62,6 +64,10 @@ comment on column enrichment.settings.cover_budget_bytes is
 'Bytes all stored covers may take, 80 % of the free tier''s 1 GB; once reached, new covers stay hot-linked (storage_budget).';
 comment on column enrichment.settings.cover_image_bytes is 'Largest image that is stored, in bytes; each cover under way sets as much aside.';
 comment on column enrichment.settings.cover_download_bytes is 'Largest image that is downloaded, in bytes.';
+comment on column enrichment.settings.database_budget_bytes is
+'Bytes the whole database may take, the free tier''s 500 MB, after which Supabase makes it read-only; enrichment_usage() measures against it.';
+comment on column enrichment.settings.storage_budget_bytes is
+'Bytes all files of the project may take, the free tier''s 1 GB; enrichment_usage() measures against it, cover_budget_bytes is our share.';
 comment on column enrichment.settings.cover_hosts is
 'Hosts images are downloaded from, over https only; *.name stands for every host below name. Open Library keeps its larger images at archive.org.';
 
@@ -90,12 +96,13 @@ begin
 
     update enrichment.settings as s
     set (
-        cover_mode, cover_budget_bytes, cover_image_bytes, cover_download_bytes, cover_hosts,
+        cover_mode, cover_budget_bytes, cover_image_bytes, cover_download_bytes, cover_hosts, database_budget_bytes, storage_budget_bytes,
         auto_enabled, auto_apply_covers, auto_apply_metadata, batch_size, provider_delay_ms, sweep_batch_size, contact, provider_keys,
         finish_without_budget, max_attempts, backoff_base_seconds, backoff_max_seconds, stale_after_seconds, record_valid_days, miss_valid_days,
         keep_queue_days, keep_audit_days, keep_cron_runs_days
     ) = (
         changed.cover_mode, changed.cover_budget_bytes, changed.cover_image_bytes, changed.cover_download_bytes, changed.cover_hosts,
+        changed.database_budget_bytes, changed.storage_budget_bytes,
         changed.auto_enabled, changed.auto_apply_covers, changed.auto_apply_metadata, changed.batch_size, changed.provider_delay_ms,
         changed.sweep_batch_size, changed.contact, changed.provider_keys, changed.finish_without_budget, changed.max_attempts,
         changed.backoff_base_seconds, changed.backoff_max_seconds, changed.stale_after_seconds, changed.record_valid_days, changed.miss_valid_days,

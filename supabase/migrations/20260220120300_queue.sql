@@ -34,7 +34,8 @@ create table public.enrichment_queue (
     constraint finished_at_is_set_when_closed check ((finished_at is not null) = (status in ('completed', 'failed', 'skipped'))),
     constraint a_claim_has_a_token check ((claim_token is not null) = (status = 'in_progress')),
     constraint a_waiting_row_says_why check ((wait_reason is not null) = (status = 'pending')),
-    constraint attempts_stay_within_their_limit check (attempt_count between 0 and max_attempts)
+    constraint attempts_stay_within_their_limit check (attempt_count between 0 and max_attempts),
+    constraint only_what_has_ended_is_undone check (undone_at is null or finished_at is not null)
 ) with (fillfactor = 70);
 
 create unique index queue_one_open_row_per_work on public.enrichment_queue (work_id) where is_open;
@@ -115,6 +116,21 @@ create trigger queue_rows_start_as_pending before insert on public.enrichment_qu
 for each row when (new.status <> 'pending') execute function enrichment.refuse_missing_arrow();
 create trigger queue_rows_follow_the_arrows before update of status on public.enrichment_queue
 for each row when (old.status <> new.status) execute function enrichment.refuse_missing_arrow();
+
+create function enrichment.refuse_second_undo()
+returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+    perform enrichment.refuse('PT409', format('queue row %s was undone already', old.id), 'enqueue the work again');
+    return new;
+end
+$$;
+comment on function enrichment.refuse_second_undo() is 'What was undone stays so: a row is undone once, and its mark is never moved or removed.';
+revoke all on function enrichment.refuse_second_undo() from public, anon, authenticated, service_role;
+
+create trigger queue_rows_are_undone_once before update of undone_at on public.enrichment_queue
+for each row when (old.undone_at is not null and new.undone_at is distinct from old.undone_at) execute function enrichment.refuse_second_undo();
 
 create function enrichment.wake_workers()
 returns trigger
@@ -216,3 +232,30 @@ revoke all on function enrichment.wake_waiting_rows() from public, anon, authent
 
 create trigger settings_wake_waiting_rows after update on enrichment.settings
 for each row execute function enrichment.wake_waiting_rows();
+
+create function enrichment.publish_queue()
+returns boolean
+language plpgsql set search_path = ''
+as $$
+begin
+    if not exists (select 1 from pg_catalog.pg_publication as p where p.pubname = 'supabase_realtime' and not p.puballtables) then
+        return false;
+    end if;
+    if not exists (
+        select 1 from pg_catalog.pg_publication_tables as t
+        where t.pubname = 'supabase_realtime' and t.schemaname = 'public' and t.tablename = 'enrichment_queue'
+    ) then
+        alter publication supabase_realtime add table public.enrichment_queue;
+    end if;
+    return true;
+exception
+    when insufficient_privilege then
+        raise notice 'enrichment_queue could not be added to supabase_realtime (%): do it in the dashboard, under Publications', sqlerrm;
+        return false;
+end
+$$;
+comment on function enrichment.publish_queue() is
+'Adds enrichment_queue to Supabase Realtime''s publication, where there is one; run it again once there is. Each reader hears of the rows and columns that the policy and grants above let through.';
+revoke all on function enrichment.publish_queue() from public, anon, authenticated, service_role;
+
+select enrichment.publish_queue();

@@ -650,6 +650,38 @@ alter table enrichment.rejected_candidates enable row level security;
 revoke all on enrichment.rejected_candidates from public, anon, authenticated, service_role;
 comment on table enrichment.rejected_candidates is 'Candidates a reader dismissed for a work; they are not proposed for it again.';
 
+create function enrichment.missing_fields(work public.works, edition public.editions)
+returns text[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return array(
+        select gap
+        from unnest(enrichment.empty_fields(work, edition)) as gap
+        where not exists (
+            select 1 from enrichment.field_locks as l
+            where l.field = gap and l.entity_id = case when gap like 'work.%' then work.id else edition.id end
+        )
+    );
+end
+$$;
+comment on function enrichment.missing_fields(public.works, public.editions) is 'The empty fields of a book that nobody locked.';
+revoke all on function enrichment.missing_fields(public.works, public.editions) from public, anon, authenticated, service_role;
+
+create function enrichment.source_url(provider text, key text)
+returns text
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+begin
+    return case
+        when source_url.provider = 'openlibrary' and source_url.key ~ '^/(works|books)/OL[0-9]+[WM]$' then 'https://openlibrary.org' || source_url.key
+        when source_url.provider = 'googlebooks' and source_url.key ~ '^[A-Za-z0-9_-]+$' then 'https://books.google.com/books?id=' || source_url.key
+    end;
+end
+$$;
+comment on function enrichment.source_url(text, text) is 'Where a person can look at a provider''s book; null where its key is of no known form.';
+revoke all on function enrichment.source_url(text, text) from public, anon, authenticated, service_role;
+
 create view enrichment.wanted_fields with (security_invoker = true) as
 select q.id as queue_id, gaps.fields
 from public.enrichment_queue as q

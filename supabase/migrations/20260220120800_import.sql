@@ -6,12 +6,14 @@ create table enrichment.imports (
     id uuid primary key,
     user_id uuid not null references public.users (id) on delete cascade,
     import_source text not null constraint import_source_is_known check (import_source in ('goodreads', 'storygraph')),
+    expected_rows integer constraint expected_rows_is_a_count check (expected_rows >= 0),
     created_at timestamptz not null default now()
 );
 create index imports_by_user on enrichment.imports (user_id, created_at desc);
 alter table enrichment.imports enable row level security;
 revoke all on enrichment.imports from public, anon, authenticated, service_role;
 comment on table enrichment.imports is 'One row per imported file.';
+comment on column enrichment.imports.expected_rows is 'Rows the file has, so that one that was cut off on the way shows; null where nobody said.';
 
 create table enrichment.import_rows (
     import_id uuid not null references enrichment.imports (id) on delete cascade,
@@ -380,7 +382,7 @@ comment on function enrichment.shelve_import(uuid, uuid) is
 'Puts the works on the reader''s shelf. created: a new work; matched: one the catalogue had; duplicate: one the reader had, or an earlier row of the file.';
 revoke all on function enrichment.shelve_import(uuid, uuid) from public, anon, authenticated, service_role;
 
-create function enrichment.import_library_impl(user_id uuid, import_source text, "rows" jsonb, import_id uuid)
+create function enrichment.import_library_impl(user_id uuid, import_source text, "rows" jsonb, import_id uuid, expected_rows integer)
 returns setof enrichment.import_outcome
 language plpgsql security definer set search_path = '' set jit = off
 as $$
@@ -394,6 +396,9 @@ begin
     if import_library_impl.import_source is null or import_library_impl.import_source not in ('goodreads', 'storygraph') then
         perform enrichment.refuse('PT422', format('unknown import_source %s', import_library_impl.import_source), 'use goodreads or storygraph');
     end if;
+    if import_library_impl.expected_rows < 0 then
+        perform enrichment.refuse('PT422', 'expected_rows is negative', 'say how many rows the file has, or leave it out');
+    end if;
     if not exists (select 1 from public.users as u where u.id = import_library_impl.user_id) then
         perform enrichment.refuse('PT404', format('no user %s', import_library_impl.user_id), 'user_id is an id of public.users');
     end if;
@@ -403,9 +408,9 @@ begin
     end if;
 
     perform pg_advisory_xact_lock(hashtextextended('enrichment.import_library', 0));
-    insert into enrichment.imports (id, user_id, import_source)
-    values (this_import, import_library_impl.user_id, import_library_impl.import_source)
-    on conflict do nothing;
+    insert into enrichment.imports as i (id, user_id, import_source, expected_rows)
+    values (this_import, import_library_impl.user_id, import_library_impl.import_source, import_library_impl.expected_rows)
+    on conflict (id) do update set expected_rows = coalesce(excluded.expected_rows, i.expected_rows) where i.user_id = excluded.user_id;
     if not exists (select 1 from enrichment.imports as i where i.id = this_import and i.user_id = import_library_impl.user_id) then
         perform enrichment.refuse('PT403', format('import %s is another reader''s', this_import), 'choose a new import_id');
     end if;
@@ -455,18 +460,20 @@ begin
     order by r.row_number;
 end
 $$;
-revoke all on function enrichment.import_library_impl(uuid, text, jsonb, uuid) from public, anon, authenticated, service_role;
-grant execute on function enrichment.import_library_impl(uuid, text, jsonb, uuid) to service_role;
+revoke all on function enrichment.import_library_impl(uuid, text, jsonb, uuid, integer) from public, anon, authenticated, service_role;
+grant execute on function enrichment.import_library_impl(uuid, text, jsonb, uuid, integer) to service_role;
 
-create function public.import_library(user_id uuid, import_source text, "rows" jsonb, import_id uuid default null)
+create function public.import_library(
+    user_id uuid, import_source text, "rows" jsonb, import_id uuid default null, expected_rows integer default null
+)
 returns setof enrichment.import_outcome
 language sql set search_path = ''
 as $$
     select * from enrichment.import_library_impl(
-        import_library.user_id, import_library.import_source, import_library."rows", import_library.import_id
+        import_library.user_id, import_library.import_source, import_library."rows", import_library.import_id, import_library.expected_rows
     )
 $$;
-comment on function public.import_library(uuid, text, jsonb, uuid) is
-'Imports up to 500 parsed CSV rows for a reader and queues what has gaps. One outcome per row: created, matched, duplicate or rejected, with the reason. The same import_id ties the chunks of one file; a chunk sent twice answers the same.';
-revoke all on function public.import_library(uuid, text, jsonb, uuid) from public, anon, authenticated, service_role;
-grant execute on function public.import_library(uuid, text, jsonb, uuid) to service_role;
+comment on function public.import_library(uuid, text, jsonb, uuid, integer) is
+'Imports up to 500 parsed CSV rows for a reader and queues what has gaps. One outcome per row: created, matched, duplicate or rejected, with the reason. The same import_id ties the chunks of one file; a chunk sent twice answers the same. expected_rows: how many the whole file has, for enrichment_import() to compare.';
+revoke all on function public.import_library(uuid, text, jsonb, uuid, integer) from public, anon, authenticated, service_role;
+grant execute on function public.import_library(uuid, text, jsonb, uuid, integer) to service_role;

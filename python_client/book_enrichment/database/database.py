@@ -33,7 +33,12 @@ from book_enrichment.records import (
     Due,
     EnqueueOutcome,
     FieldLock,
+    HistoryLine,
+    ImportLine,
     ImportOutcome,
+    ImportProgress,
+    LibraryLine,
+    LibrarySummary,
     OverviewLine,
     ProviderLine,
     ProviderState,
@@ -45,6 +50,7 @@ from book_enrichment.records import (
     ReviewOutcome,
     Setting,
     SweepOutcome,
+    UsageLine,
     WorkStatus,
 )
 from book_enrichment.settings import Settings
@@ -87,8 +93,12 @@ class Database:
         import_source: str,
         rows: Sequence[Mapping[str, Any]],
         import_id: UUID | None = None,
+        expected_rows: int | None = None,
     ) -> list[ImportOutcome]:
-        """Up to 500 parsed CSV rows, an outcome each; `import_id` ties the calls for one file together."""
+        """Up to 500 parsed CSV rows, an outcome each; `import_id` ties the calls for one file together.
+
+        `expected_rows`: how many the whole file has, so that one that was cut off shows.
+        """
         return await self._all(
             ImportOutcome,
             "import_library",
@@ -96,6 +106,7 @@ class Database:
             import_source=import_source,
             rows=Json(rows),
             import_id=import_id,
+            expected_rows=expected_rows,
         )
 
     async def enqueue_enrichment(
@@ -270,6 +281,42 @@ class Database:
         """A page of the queue, newest first; `cursor` is that of the last row of the page before."""
         return await self._all(QueueRow, "list_enrichment", status=status, page_size=page_size, cursor=cursor)
 
+    async def enrichment_library(
+        self, filter: str | None = None, page_size: int | None = None, cursor: str | None = None
+    ) -> list[LibraryLine]:
+        """A page of the reader's library, newest first; `filter`: a status, or `missing`."""
+        return await self._all(
+            LibraryLine, "enrichment_library", filter=filter, page_size=page_size, cursor=cursor
+        )
+
+    async def enrichment_summary(self) -> LibrarySummary:
+        """The reader's library in numbers."""
+        return await self._one(LibrarySummary, "enrichment_summary")
+
+    async def enrichment_history(self, work_id: UUID) -> list[HistoryLine]:
+        """What was done to a book, newest first, at most 200 lines."""
+        return await self._all(HistoryLine, "enrichment_history", work_id=work_id)
+
+    async def enrichment_imports(self, page_size: int | None = None) -> list[ImportProgress]:
+        """The reader's imports, newest first; for the service role everybody's."""
+        return await self._all(ImportProgress, "enrichment_imports", page_size=page_size)
+
+    async def enrichment_import(self, import_id: UUID) -> ImportProgress:
+        """How far one import is."""
+        return await self._one(ImportProgress, "enrichment_import", import_id=import_id)
+
+    async def enrichment_import_rows(
+        self, import_id: UUID, page_size: int | None = None, cursor: int | None = None
+    ) -> list[ImportLine]:
+        """A page of an import's lines, in the order of the file."""
+        return await self._all(
+            ImportLine, "enrichment_import_rows", import_id=import_id, page_size=page_size, cursor=cursor
+        )
+
+    async def enrichment_usage(self) -> list[UsageLine]:
+        """The free-tier meter."""
+        return await self._all(UsageLine, "enrichment_usage")
+
     async def approve_enrichment(
         self, queue_id: UUID, fields: Sequence[str] | None = None
     ) -> ReviewOutcome | None:
@@ -291,6 +338,14 @@ class Database:
         """Fields that enrichment must leave alone from now on."""
         return await self._all(
             FieldLock, "lock_fields", work_id=work_id, fields=list(fields), edition_id=edition_id
+        )
+
+    async def unlock_fields(
+        self, work_id: UUID, fields: Sequence[str], edition_id: UUID | None = None
+    ) -> list[FieldLock]:
+        """Fields that enrichment may fill again; the locks that are left."""
+        return await self._all(
+            FieldLock, "unlock_fields", work_id=work_id, fields=list(fields), edition_id=edition_id
         )
 
 
