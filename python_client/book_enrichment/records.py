@@ -395,6 +395,41 @@ class ReviewOutcome(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedCandidate(Record):
+    """A provider's book beside ours: how it fits, and what it would fill."""
+
+    place: int  # 1 is the best; what a reader turned away comes last
+    candidate: str  # provider:work_key, as approve_enrichment takes it
+    provider: str
+    work_key: str
+    title: str
+    authors: str | None
+    source_url: str | None  # where a person can look at it
+    cover_url: str | None
+    title_score: int  # 0 to 4
+    author_score: int | None  # 0 to 3; None: one side names nobody
+    isbn_score: int  # 0, 4 or 5
+    confidence: str  # high | medium | low | none
+    sentence: str
+    parts: dict[str, Any]  # {"title": {"score", "ours", "theirs", "veto"}, "author": {…}, "isbn": {…}}
+    values: dict[str, Any]  # everything it could fill, by field
+    is_dismissed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview(Record):
+    """What would become of one work if it were triggered now."""
+
+    work_id: UUID
+    status: str | None  # pending: a provider would be asked; None: it would not be queued
+    confidence: str | None
+    sentence: str | None
+    wait_reason: str | None
+    values: dict[str, Any]  # {field: {"value", "provider", "candidate", "confidence", "current", "is_applied"}}
+    lookups: tuple[Lookup, ...]  # what would be asked next
+
+
+@dataclass(frozen=True, slots=True)
 class FieldLock(Record):
     """A field that enrichment leaves alone."""
 

@@ -70,6 +70,15 @@ create type enrichment.due as (due_at timestamptz, due_in numeric, reason text, 
 create type enrichment.review_outcome as (
     queue_id uuid, status enrichment.queue_status, fields_applied text [], fields_skipped text []
 );
+create type enrichment.explained_candidate as (
+    place integer, candidate text, provider text, work_key text, title text, authors text, source_url text, cover_url text,
+    title_score integer, author_score integer, isbn_score integer, confidence enrichment.confidence, sentence text, parts jsonb,
+    "values" jsonb, is_dismissed boolean
+);
+create type enrichment.preview as (
+    work_id uuid, status enrichment.queue_status, confidence enrichment.confidence, sentence text, wait_reason text, "values" jsonb,
+    lookups jsonb
+);
 create type enrichment.field_lock as (work_id uuid, edition_id uuid, field text);
 create type enrichment.setting as (name text, value text, description text);
 create type enrichment.work_state as (

@@ -233,6 +233,34 @@ $$;
 comment on function enrichment.explain_scores(integer, integer, integer) is 'The score parts as one sentence a reader understands.';
 revoke all on function enrichment.explain_scores(integer, integer, integer) from public, anon, authenticated, service_role;
 
+create function enrichment.explain_match(
+    one_title enrichment.title_parts, other_title enrichment.title_parts, one_authors enrichment.author_parts,
+    other_authors enrichment.author_parts, isbn_score integer
+)
+returns jsonb
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+declare
+    title_score integer := enrichment.title_score(one_title, other_title);
+    author_score integer := enrichment.author_score(one_authors, other_authors);
+begin
+    return jsonb_build_object(
+        'sentence', enrichment.explain_scores(title_score, author_score, explain_match.isbn_score),
+        'parts', jsonb_build_object(
+            'title', jsonb_build_object('score', title_score, 'ours', to_jsonb(one_title), 'theirs', to_jsonb(other_title)),
+            'author', jsonb_build_object('score', author_score, 'ours', one_authors.names, 'theirs', other_authors.names),
+            'isbn', jsonb_build_object('score', explain_match.isbn_score)
+        )
+    );
+end
+$$;
+comment on function enrichment.explain_match(
+    enrichment.title_parts, enrichment.title_parts, enrichment.author_parts, enrichment.author_parts, integer
+) is 'Every part of a comparison with its value, and one sentence a reader understands.';
+revoke all on function enrichment.explain_match(
+    enrichment.title_parts, enrichment.title_parts, enrichment.author_parts, enrichment.author_parts, integer
+) from public, anon, authenticated, service_role;
+
 create function enrichment.isbn_score(isbn13 text, isbn10 text, isbns text[])
 returns integer
 language plpgsql immutable parallel safe set search_path = ''

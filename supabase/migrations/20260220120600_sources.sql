@@ -160,6 +160,38 @@ comment on function enrichment.language_of(text) is
 'One three-letter MARC code for "/languages/eng", "eng", "en" or "en-GB", so that the providers'' codes can be compared; null where unknown.';
 revoke all on function enrichment.language_of(text) from public, anon, authenticated, service_role;
 
+create function enrichment.format_of(value text)
+returns text
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+begin
+    return case
+        when format_of.value ilike any(array['%audio%', '%mp3%', '%cassette%']) then 'audiobook'
+        when format_of.value ilike any(array['%ebook%', '%e-book%', '%kindle%', '%epub%', '%pdf%', '%digital%', '%electronic%']) then 'ebook'
+        when format_of.value ilike any(array['%hard%', '%cloth%', '%library binding%']) then 'hardcover'
+        when format_of.value ilike any(array['%paper%', '%soft%', '%mass market%']) then 'paperback'
+    end;
+end
+$$;
+comment on function enrichment.format_of(text) is
+'audiobook, ebook, hardcover or paperback for what providers and readers write, so that formats can be compared; null where it says none of them.';
+revoke all on function enrichment.format_of(text) from public, anon, authenticated, service_role;
+
+create function enrichment.source_url(provider text, work_key text)
+returns text
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+begin
+    return case source_url.provider
+        when 'openlibrary' then 'https://openlibrary.org' || source_url.work_key
+        when 'googlebooks' then 'https://books.google.com/books?id=' || source_url.work_key
+    end;
+end
+$$;
+comment on function enrichment.source_url(text, text) is
+'The page where a person can look at a provider''s book: its own key, /works/OL…W or a volume id, as an address; null for a provider that has none.';
+revoke all on function enrichment.source_url(text, text) from public, anon, authenticated, service_role;
+
 create function enrichment.json_isbns(value jsonb)
 returns text[]
 language plpgsql immutable parallel safe set search_path = ''
@@ -642,13 +674,15 @@ create table enrichment.rejected_candidates (
     work_id uuid not null references public.works (id) on delete cascade,
     provider text not null,
     candidate_key text not null,
+    is_dismissed boolean not null default true,
     rejected_by uuid,
     rejected_at timestamptz not null default now(),
     primary key (work_id, provider, candidate_key)
 );
 alter table enrichment.rejected_candidates enable row level security;
 revoke all on enrichment.rejected_candidates from public, anon, authenticated, service_role;
-comment on table enrichment.rejected_candidates is 'Candidates a reader dismissed for a work; they are not proposed for it again.';
+comment on table enrichment.rejected_candidates is 'Candidates a reader turned away for a work; they are not proposed for it again.';
+comment on column enrichment.rejected_candidates.is_dismissed is 'False: not called wrong, but another that was shown beside it was chosen.';
 
 create function enrichment.missing_fields(work public.works, edition public.editions)
 returns text[]

@@ -1,6 +1,7 @@
 -- From answers to filled fields. Both lanes end here: the sweep, which answers from stored records alone, and apply_enrichment, which
 -- first stores what a worker fetched. Candidates are weighed, the best one's values fill what is empty as far as its confidence
--- allows, the rest is proposed for review, and the row closes or goes on to its next look-up. Everything is done for the whole batch.
+-- allows, the rest is proposed for review, and the row closes or goes on to its next look-up. Where two works fit equally well, a person is
+-- asked. Everything is done for the whole batch.
 
 create function enrichment.merge_values(objects jsonb[])
 returns jsonb
@@ -22,20 +23,21 @@ revoke all on function enrichment.merge_values(jsonb[]) from public, anon, authe
 
 create type enrichment.scored_book as (
     queue_id uuid, provider text, work_key text, title text, authors text, source_record jsonb,
-    title_score integer, author_score integer, isbn_score integer, confidence enrichment.confidence,
-    place integer, place_at_provider integer, "values" jsonb
+    title_parts enrichment.title_parts, author_parts enrichment.author_parts,
+    title_score integer, author_score integer, isbn_score integer, confidence enrichment.confidence, rejection text,
+    place integer, place_at_provider integer, is_contested boolean, is_rival boolean, agreement text [], "values" jsonb
 );
 comment on type enrichment.scored_book is
-'A provider''s book weighed against a queue row''s work: score parts, tier, place among all and among its provider''s, and what it could fill.';
+'A provider''s book weighed against a queue row''s work: score parts, tier, place, and what it could fill. place_at_provider: its place among those of its provider that are one book with the best. is_contested: the row''s best has rivals, this may be one. agreement: who knows the best. rejection: dismissed, passed_over or null.';
 
-create function enrichment.score_candidates(queue_ids uuid[])
+create function enrichment.score_candidates(queue_ids uuid[], with_rejected boolean default false)
 returns setof enrichment.scored_book
 language sql stable set search_path = ''
 as $$
     with wanted as materialized (
         select
             q.id, q.work_id, w.title_parts, w.author_parts, e.isbn13, e.isbn10, enrichment.language_of(e.language) as language,
-            enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10)) as isbn,
+            enrichment.format_of(e.format) as format, enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10)) as isbn,
             (
                 select array_agg(split_part(x.provider_id, '/', -1))
                 from public.work_authors as wa
@@ -48,31 +50,36 @@ as $$
         where q.id = any(score_candidates.queue_ids)
     ),
 
-    -- Materialized: each score is computed once per pair, not once per mention.
+    -- Materialized: each score is computed once per pair, not once per mention. An author whose key is equal is ours, under any name.
     pairs as materialized (
         select
-            r.id, c.provider, c.work_key, c.title, c.author_names, c.work_values, c.edition_values, r.isbn,
+            r.id, c.provider, c.work_key, c.title, c.author_names, c.work_values, c.edition_values, r.isbn, c.title_parts,
+            case when r.author_ids && c.author_ids then r.author_parts else c.author_parts end as author_parts,
             jsonb_build_object('entity_type', c.entity_type, 'provider_id', c.provider_id) as source_record,
+            case when j.is_dismissed then 'dismissed' when not j.is_dismissed then 'passed_over' end as rejection,
             enrichment.title_score(r.title_parts, c.title_parts) as title_score,
             case when r.author_ids && c.author_ids then 3 else enrichment.author_score(r.author_parts, c.author_parts) end as author_score,
             enrichment.isbn_score(r.isbn13, r.isbn10, c.isbns) as isbn_score,
-            r.isbn = any(c.isbns) and coalesce(r.language <> c.edition_values ->> 'edition.language', false) is false as is_same_edition
+            r.isbn = any(c.isbns)
+            and coalesce(r.language <> c.edition_values ->> 'edition.language', false) is false
+            and coalesce(r.format <> enrichment.format_of(c.edition_values ->> 'edition.format'), false) is false as is_same_edition
         from wanted as r
         join enrichment.queue_records as x on x.queue_id = r.id
         join enrichment.candidates as c
             on c.provider = x.provider and c.entity_type = x.entity_type and c.provider_id = x.provider_id
-        where not exists (
-            select 1 from enrichment.rejected_candidates as j
-            where j.work_id = r.work_id and j.provider = c.provider and j.candidate_key = c.work_key
-        )
+        left join enrichment.rejected_candidates as j
+            on j.work_id = r.work_id and j.provider = c.provider and j.candidate_key = c.work_key
+        where j.work_id is null or score_candidates.with_rejected
     ),
 
     books as (
         select
-            p.id, p.provider, p.work_key,
+            p.id, p.provider, p.work_key, p.rejection,
             (array_agg(p.title order by p.title_score desc))[1] as title,
             (array_agg(array_to_string(p.author_names, ', ') order by p.author_score desc nulls last))[1] as authors,
             (array_agg(p.source_record order by p.is_same_edition desc nulls last, p.title_score desc))[1] as source_record,
+            (array_agg(p.title_parts order by p.title_score desc))[1] as title_parts,
+            (array_agg(p.author_parts order by p.author_score desc nulls last))[1] as author_parts,
             max(p.title_score) as title_score, max(p.author_score) as author_score, max(p.isbn_score) as isbn_score,
             coalesce(enrichment.merge_values(array_agg(p.work_values order by p.is_same_edition nulls first, p.title_score)), '{}')
             || coalesce(
@@ -86,7 +93,7 @@ as $$
                 ), '{}'
             ) as "values"
         from pairs as p
-        group by p.id, p.provider, p.work_key
+        group by p.id, p.provider, p.work_key, p.rejection
     ),
 
     tiers as (
@@ -96,51 +103,172 @@ as $$
     )
 
     select
-        t.id, t.provider, t.work_key, t.title, t.authors, t.source_record, t.title_score, t.author_score, t.isbn_score, t.confidence,
-        row_number() over (partition by t.id order by t.confidence desc, total desc, t."position", t."values" ? 'work.cover_url' desc, t.work_key)::integer,
+        t.id, t.provider, t.work_key, t.title, t.authors, t.source_record, t.title_parts, t.author_parts, t.title_score, t.author_score,
+        t.isbn_score, t.confidence, t.rejection,
         row_number() over (
-            partition by t.id, t.provider order by t.confidence desc, total desc, t."values" ? 'work.cover_url' desc, t.work_key
+            partition by t.id
+            order by t.rejection nulls first, t.confidence desc, total desc, t."position", t."values" ? 'work.cover_url' desc, t.work_key
         )::integer,
-        t."values"
+        null::integer, false, false, null::text[], t."values"
     from tiers as t
     cross join lateral (select t.isbn_score + t.title_score + coalesce(t.author_score, 0)) as sum (total)
 $$;
-comment on function enrichment.score_candidates(uuid[]) is
-'Weighs every candidate that the valid records hold for these queue rows, one line per provider and book, best first by place. Dismissed candidates are left out.';
-revoke all on function enrichment.score_candidates(uuid[]) from public, anon, authenticated, service_role;
+comment on function enrichment.score_candidates(uuid[], boolean) is
+'Weighs every candidate that the valid records hold for these queue rows, one line per provider and book, best first by place. Those a reader turned away are left out, or come last where they are asked for.';
+revoke all on function enrichment.score_candidates(uuid[], boolean) from public, anon, authenticated, service_role;
+
+create function enrichment.is_same_book(
+    one_title enrichment.title_parts, other_title enrichment.title_parts, one_authors enrichment.author_parts,
+    other_authors enrichment.author_parts, one_year integer, other_year integer
+)
+returns boolean
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+declare
+    authors integer;
+begin
+    if enrichment.title_score(one_title, other_title) < 3 then
+        return false;
+    end if;
+    authors := enrichment.author_score(one_authors, other_authors);
+    return authors >= 2 or (authors is distinct from 0 and coalesce(abs(one_year - other_year) <= 1, true));
+end
+$$;
+comment on function enrichment.is_same_book(
+    enrichment.title_parts, enrichment.title_parts, enrichment.author_parts, enrichment.author_parts, integer, integer
+) is
+'Whether two candidates are one book: titles equal but for a subtitle, and an author in common; where the authors leave it open, years no more than one apart.';
+revoke all on function enrichment.is_same_book(
+    enrichment.title_parts, enrichment.title_parts, enrichment.author_parts, enrichment.author_parts, integer, integer
+) from public, anon, authenticated, service_role;
+
+create function enrichment.choose_books(queue_ids uuid[], with_rejected boolean default false)
+returns setof enrichment.scored_book
+language sql stable set search_path = ''
+as $$
+    with weighed as materialized (
+        select
+            s.*, least(s.confidence, 'medium') as tier, s.isbn_score >= 4 as has_isbn, s.title_score + coalesce(s.author_score, 0) as fit,
+            (s."values" ->> 'work.first_publish_year')::integer as year
+        from enrichment.score_candidates(choose_books.queue_ids, choose_books.with_rejected) as s
+    ),
+
+    beside_best as materialized (
+        select
+            b.queue_id, b.place, b.provider, b.tier, b.title_parts, b.author_parts, b.year,
+            b.tier = best.tier and b.has_isbn = best.has_isbn and abs(b.fit - best.fit) <= 1 as is_near,
+            b.place = 1 or (b.has_isbn and best.has_isbn and b.tier = 'medium')
+            or enrichment.is_same_book(best.title_parts, b.title_parts, best.author_parts, b.author_parts, best.year, b.year) as is_same
+        from weighed as best
+        join weighed as b on b.queue_id = best.queue_id and b.confidence >= 'low' and b.rejection is null
+        where best.place = 1 and best.rejection is null
+    ),
+
+    -- Only where another work comes near the best: which books are one with each of those that compete, and how many providers know it.
+    competitors as materialized (
+        select
+            one.queue_id, one.place, array_agg(other.place) as same_places,
+            count(distinct other.provider) filter (where other.tier = one.tier) as providers
+        from beside_best as one
+        join beside_best as other on other.queue_id = one.queue_id
+        where one.is_near and one.queue_id in (select b.queue_id from beside_best as b where b.is_near and not b.is_same)
+            and (one.place = other.place or enrichment.is_same_book(
+                one.title_parts, other.title_parts, one.author_parts, other.author_parts, one.year, other.year
+            ))
+        group by one.queue_id, one.place
+    ),
+
+    winners as (
+        select distinct on (c.queue_id) c.queue_id, c.place, c.same_places, c.providers
+        from competitors as c
+        order by c.queue_id, c.providers desc, c.place
+    ),
+
+    opponents as (
+        select c.queue_id, c.place, c.same_places
+        from competitors as c
+        join winners as w on w.queue_id = c.queue_id and c.place <> all(w.same_places) and c.providers = w.providers
+    ),
+
+    rivals as (
+        select o.queue_id, array_agg(o.place) as places
+        from opponents as o
+        where not exists (
+            select 1 from opponents as better
+            where better.queue_id = o.queue_id and better.place < o.place and o.place = any(better.same_places)
+        )
+        group by o.queue_id
+    ),
+
+    choices as (
+        select b.queue_id, coalesce(w.place, 1) as best_place, coalesce(w.same_places, b.same_places) as same_places, r.places as rival_places
+        from (
+            select s.queue_id, array_agg(s.place) filter (where s.is_same) as same_places from beside_best as s group by s.queue_id
+        ) as b
+        left join winners as w on w.queue_id = b.queue_id
+        left join rivals as r on r.queue_id = b.queue_id
+    ),
+
+    agreements as (
+        select c.queue_id, array_agg(distinct b.provider) as providers
+        from choices as c
+        join beside_best as best on best.queue_id = c.queue_id and best.place = c.best_place
+        join beside_best as b on b.queue_id = c.queue_id and b.place = any(c.same_places) and b.tier = best.tier
+        group by c.queue_id
+        having count(distinct b.provider) > 1
+    )
+
+    select
+        b.queue_id, b.provider, b.work_key, b.title, b.authors, b.source_record, b.title_parts, b.author_parts, b.title_score, b.author_score,
+        b.isbn_score, b.confidence, b.rejection,
+        case when b.place = c.best_place then 1 when b.place < c.best_place then b.place + 1 else b.place end,
+        case when b.place = any(c.same_places) then row_number() over (
+            partition by b.queue_id, b.provider, b.place = any(c.same_places) order by b.place = c.best_place desc, b.place
+        )::integer end,
+        c.rival_places is not null, coalesce(b.place = any(c.rival_places), false), a.providers, b."values"
+    from weighed as b
+    left join choices as c on c.queue_id = b.queue_id
+    left join agreements as a on a.queue_id = b.queue_id
+$$;
+comment on function enrichment.choose_books(uuid[], boolean) is
+'score_candidates with the choice made: other works whose title and author fit as well (a point apart at most), equal ISBN or none on both sides, are rivals. Where two providers know one of them and the others one does, that one is best and has no rivals.';
+revoke all on function enrichment.choose_books(uuid[], boolean) from public, anon, authenticated, service_role;
 
 create type enrichment.offered_value as (
     queue_id uuid, field text, value text, provider text, work_key text, source_record jsonb, confidence enrichment.confidence,
-    is_applied boolean
+    is_applied boolean, is_alternative boolean
 );
-comment on type enrichment.offered_value is 'A value for one gap, where it comes from, and whether its confidence and the settings let it be written unasked.';
+comment on type enrichment.offered_value is
+'A value for one gap, where it comes from, and whether its confidence and the settings let it be written unasked. is_alternative: a rival''s, for who chooses it instead of the best.';
 
 create function enrichment.offer_values(books enrichment.scored_book[])
 returns setof enrichment.offered_value
 language sql stable set search_path = ''
 as $$
-    select distinct on (b.queue_id, v.key)
+    select distinct on (b.queue_id, v.key, case when b.is_rival then b.place end)
         b.queue_id, v.key, v.value, b.provider, b.work_key, b.source_record, b.confidence,
-        case when v.key = 'work.cover_url'
-            then s.auto_apply_covers and b.confidence >= 'medium'
+        case
+            when b.is_contested then false
+            when v.key = 'work.cover_url' then s.auto_apply_covers and b.confidence >= 'medium'
             else s.auto_apply_metadata and b.confidence = 'high'
-        end
+        end,
+        b.is_rival
     from unnest(offer_values.books) as b
     join public.enrichment_queue as q on q.id = b.queue_id
     join enrichment.wanted_fields as gaps on gaps.queue_id = b.queue_id
     cross join enrichment.settings as s
     cross join lateral jsonb_each_text(b."values") as v
-    where b.place_at_provider = 1 and (b.confidence >= 'medium' or (b.confidence = 'low' and b.place = 1))
+    where (b.is_rival or (b.place_at_provider = 1 and (b.confidence >= 'medium' or (b.confidence = 'low' and b.place = 1))))
         and v.key = any(gaps.fields)
         and not exists (
             select 1 from enrichment.filled_fields as f
             where f.entity_id = case when v.key like 'work.%' then q.work_id else q.edition_id end
                 and f.field = v.key and f.provider = b.provider and f.candidate_key = b.work_key
         )
-    order by b.queue_id, v.key, b.place
+    order by b.queue_id, v.key, case when b.is_rival then b.place end, b.place
 $$;
 comment on function enrichment.offer_values(enrichment.scored_book[]) is
-'The best value for each gap: from the best book of each provider, medium or better, or the one low book there is. A candidate that has filled a field before does not offer it again.';
+'The best value for each gap: from the best book and what other providers know of the same, medium or better, or the one low book there is; beside it what each rival would fill, and then nothing is applied. A candidate that has filled a field before does not offer it again.';
 revoke all on function enrichment.offer_values(enrichment.scored_book[]) from public, anon, authenticated, service_role;
 
 create function enrichment.current_values(work public.works, edition public.editions)
@@ -164,7 +292,7 @@ returns void
 language sql set search_path = ''
 as $$
     with before as materialized (
-        select q.id, q.work_id, q.edition_id, q.import_id, q.match_details - 'proposals' as match_details,
+        select q.id, q.work_id, q.edition_id, q.import_id, q.match_details - '{proposals,rivals}'::text[] as match_details,
             enrichment.current_values(w, e) as old_values
         from public.enrichment_queue as q
         join public.works as w on w.id = q.work_id
@@ -229,7 +357,12 @@ as $$
     select
         b.id, b.work_id, b.edition_id, b.import_id, write_values.action, change.provider,
         change.source_record || jsonb_build_object('work_key', change.work_key), change.confidence,
-        change.fields, change.previous, b.match_details, write_values.actor
+        change.fields, change.previous,
+        jsonb_set(b.match_details, '{candidates}', jsonb_path_query_array(
+            b.match_details, '$.candidates[*] ? (@.provider == $provider && @.work_key == $work_key)',
+            jsonb_build_object('provider', change.provider, 'work_key', change.work_key)
+        ), false),
+        write_values.actor
     from before as b
     join (
         select
@@ -263,9 +396,61 @@ revoke all on function enrichment.lock_catalogue(uuid[]) from public, anon, auth
 
 create type enrichment.verdict as (
     queue_id uuid, status enrichment.queue_status, confidence enrichment.confidence, fields_applied text [],
-    wait_reason text, next_attempt_after timestamptz, match_details jsonb, providers text []
+    wait_reason text, next_attempt_after timestamptz, match_details jsonb, providers text [], lookup jsonb
 );
-comment on type enrichment.verdict is 'What becomes of a queue row once its candidates are weighed.';
+comment on type enrichment.verdict is 'What becomes of a queue row once its candidates are weighed; lookup is what a pending one would ask next.';
+
+create function enrichment.describe_candidates(books enrichment.scored_book[], offers enrichment.offered_value[])
+returns table (queue_id uuid, details jsonb)
+language sql stable set search_path = ''
+as $$
+    -- Materialized, or explain_match would run once per mention.
+    with explained as materialized (
+        select
+            b.queue_id, b.provider, b.work_key, b.title, b.authors, b.source_record, b.title_score, b.author_score, b.isbn_score, b.confidence,
+            b.place, b.is_contested, b.is_rival, b.agreement, b."values" ->> 'work.cover_url' as cover_url,
+            b.provider || ':' || b.work_key as candidate,
+            enrichment.explain_match(w.title_parts, b.title_parts, w.author_parts, b.author_parts, b.isbn_score) as match
+        from unnest(describe_candidates.books) as b
+        join public.enrichment_queue as q on q.id = b.queue_id
+        join enrichment.parsed_works as w on w.work_id = q.work_id
+        where b.place <= 5 or b.is_rival
+    ),
+
+    -- The best one's description stands among the proposals already.
+    choices as (
+        select o.queue_id, o.provider, o.work_key, jsonb_object_agg(o.field, o.value) as "values"
+        from unnest(describe_candidates.offers) as o
+        where o.is_alternative or o.field <> 'work.description'
+        group by o.queue_id, o.provider, o.work_key
+    )
+
+    select
+        e.queue_id,
+        jsonb_strip_nulls(jsonb_build_object(
+            'sentence', (array_agg(e.match ->> 'sentence' order by e.place))[1] || case
+                when bool_or(e.is_contested) then ', but another book fits as well'
+                when bool_or(e.agreement is not null) then ', two providers agree'
+                else ''
+            end,
+            'candidates', jsonb_agg(jsonb_build_object(
+                'candidate', e.candidate, 'provider', e.provider, 'work_key', e.work_key, 'title', e.title, 'authors', e.authors,
+                'title_score', e.title_score, 'author_score', e.author_score, 'isbn_score', e.isbn_score, 'confidence', e.confidence,
+                'sentence', e.match -> 'sentence', 'parts', case when e.place = 1 or e.confidence >= 'low' then e.match -> 'parts' end,
+                'source_record', e.source_record, 'source_url', enrichment.source_url(e.provider, e.work_key), 'cover_url', e.cover_url,
+                'values', case when e.is_rival or (e.is_contested and e.place = 1) then c."values" end
+            ) order by e.place),
+            'rivals', jsonb_agg(e.candidate order by e.place) filter (where e.is_rival or (e.is_contested and e.place = 1)),
+            'agreement', (array_agg(to_jsonb(e.agreement)))[1]
+        ))
+    from explained as e
+    left join choices as c on c.queue_id = e.queue_id and c.provider = e.provider and c.work_key = e.work_key
+    group by e.queue_id
+$$;
+comment on function enrichment.describe_candidates(enrichment.scored_book[], enrichment.offered_value[]) is
+'What match_details says of each row''s five best candidates and of all rivals: every part of every score, a sentence, where to look at the book, and what a rival would fill.';
+revoke all on function enrichment.describe_candidates(enrichment.scored_book[], enrichment.offered_value[])
+from public, anon, authenticated, service_role;
 
 create function enrichment.reach_verdicts(queue_ids uuid[], books enrichment.scored_book[], offers enrichment.offered_value[])
 returns setof enrichment.verdict
@@ -274,25 +459,19 @@ as $$
     with offered as (
         select
             o.queue_id,
-            array_agg(o.field order by o.field) as fields,
+            array_agg(o.field order by o.field) filter (where not o.is_alternative) as fields,
             array_agg(o.field order by o.field) filter (where o.is_applied) as applied,
             jsonb_object_agg(o.field, jsonb_build_object(
-                'value', o.value, 'provider', o.provider, 'work_key', o.work_key, 'source_record', o.source_record, 'confidence', o.confidence
-            )) filter (where not o.is_applied) as proposals
+                'value', o.value, 'provider', o.provider, 'work_key', o.work_key, 'candidate', o.provider || ':' || o.work_key,
+                'source_record', o.source_record, 'confidence', o.confidence
+            )) filter (where not o.is_applied and not o.is_alternative) as proposals,
+            bool_or(o.is_alternative) as has_alternatives
         from unnest(reach_verdicts.offers) as o
         group by o.queue_id
     ),
 
-    weighed as (
-        select
-            b.queue_id, max(b.confidence) as confidence,
-            (array_agg(enrichment.explain_scores(b.title_score, b.author_score, b.isbn_score) order by b.place))[1] as sentence,
-            jsonb_agg(jsonb_build_object(
-                'provider', b.provider, 'work_key', b.work_key, 'title', b.title, 'authors', b.authors, 'title_score', b.title_score,
-                'author_score', b.author_score, 'isbn_score', b.isbn_score, 'confidence', b.confidence, 'source_record', b.source_record
-            ) order by b.place) filter (where b.place <= 5) as candidates
-        from unnest(reach_verdicts.books) as b
-        group by b.queue_id
+    best as (
+        select b.queue_id, b.confidence from unnest(reach_verdicts.books) as b where b.place = 1
     ),
 
     lookups as materialized (
@@ -310,7 +489,7 @@ as $$
     ),
 
     next_lookups as (
-        select distinct on (l.queue_id) l.queue_id, l.provider, l.wait_reason, l.available_at
+        select distinct on (l.queue_id) l.*
         from wanted_lookups as l
         where not l.is_given_up
         order by l.queue_id, l."position"
@@ -334,29 +513,37 @@ as $$
         q.id,
         case
             when next_lookup.provider is not null then 'pending'
-            when o.proposals is not null then 'needs_review'
-            when coalesce(w.confidence, 'none') >= 'medium' or q.fields_applied <> '{}' then 'completed'
+            when o.proposals is not null or o.has_alternatives then 'needs_review'
+            when coalesce(best.confidence, 'none') >= 'medium' or q.fields_applied <> '{}' then 'completed'
             else 'skipped'
         end::enrichment.queue_status,
-        coalesce(w.confidence, 'none'), coalesce(o.applied, '{}'),
+        coalesce(best.confidence, 'none'), coalesce(o.applied, '{}'),
         case when next_lookup.provider is not null then coalesce(next_lookup.wait_reason, 'next_lookup') end,
         case when next_lookup.wait_reason is not null then next_lookup.available_at else now() end,
-        jsonb_strip_nulls(jsonb_build_object(
-            'sentence', coalesce(w.sentence, case when next_lookup.provider is null then 'no provider knows this book' end),
-            'candidates', w.candidates, 'proposals', o.proposals,
-            'not_asked', case when next_lookup.provider is null then g.reasons end
+        case
+            when d.details is not null then d.details
+            when next_lookup.provider is null then '{"sentence": "no provider knows this book"}'
+            else '{}'
+        end
+        || jsonb_strip_nulls(jsonb_build_object(
+            'proposals', o.proposals, 'not_asked', case when next_lookup.provider is null then g.reasons end
         )),
-        r.providers
+        r.providers,
+        case when next_lookup.provider is not null then jsonb_build_object(
+            'provider', next_lookup.provider, 'kind', next_lookup.kind, 'key', next_lookup.key, 'title', next_lookup.title,
+            'author', next_lookup.author
+        ) end
     from public.enrichment_queue as q
     left join offered as o on o.queue_id = q.id
-    left join weighed as w on w.queue_id = q.id
+    left join best on best.queue_id = q.id
+    left join enrichment.describe_candidates(reach_verdicts.books, reach_verdicts.offers) as d on d.queue_id = q.id
     left join next_lookups as next_lookup on next_lookup.queue_id = q.id
     left join given_up as g on g.queue_id = q.id
     left join records as r on r.queue_id = q.id
     where q.id = any(reach_verdicts.queue_ids)
 $$;
 comment on function enrichment.reach_verdicts(uuid[], enrichment.scored_book[], enrichment.offered_value[]) is
-'pending while a permitted look-up could still fill a gap nothing is offered for; needs_review where proposals are left; completed where a candidate was this book; else skipped.';
+'pending while a permitted look-up could still fill a gap nothing is offered for; needs_review where proposals are left or rivals ask for a choice; completed where a candidate was this book; else skipped.';
 revoke all on function enrichment.reach_verdicts(uuid[], enrichment.scored_book[], enrichment.offered_value[])
 from public, anon, authenticated, service_role;
 
@@ -372,7 +559,7 @@ begin
     perform enrichment.parse_records(resolve_rows.queue_ids);
     perform enrichment.lock_catalogue(resolve_rows.queue_ids);
 
-    select array_agg(b) into books from enrichment.score_candidates(resolve_rows.queue_ids) as b;
+    select array_agg(b) into books from enrichment.choose_books(resolve_rows.queue_ids) as b;
     select array_agg(o) into offers from enrichment.offer_values(books) as o;
     select array_agg(v) into verdicts from enrichment.reach_verdicts(resolve_rows.queue_ids, books, offers) as v;
 

@@ -55,28 +55,81 @@ $$;
 comment on function enrichment.lock_review(uuid) is 'Locks a row that waits for review, with its work and edition; PT404, PT403 or PT409 otherwise.';
 revoke all on function enrichment.lock_review(uuid) from public, anon, authenticated, service_role;
 
-create function enrichment.approve_enrichment_impl(queue_id uuid, fields text[])
+create function enrichment.proposals_of(match_details jsonb, candidate text)
+returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+    -- The best rival is what is proposed anyway; each other one keeps its values with it.
+    if proposals_of.candidate is null or proposals_of.candidate = proposals_of.match_details #>> '{rivals,0}' then
+        return coalesce(proposals_of.match_details -> 'proposals', '{}');
+    end if;
+    if proposals_of.match_details -> 'rivals' ? proposals_of.candidate then
+        return (
+            select coalesce(jsonb_object_agg(v.key, c.value - 'values' || jsonb_build_object('value', v.value)), '{}')
+            from jsonb_array_elements(proposals_of.match_details -> 'candidates') as c
+            cross join lateral jsonb_each(c.value -> 'values') as v
+            where c.value ->> 'candidate' = proposals_of.candidate
+        );
+    end if;
+    return (
+        select jsonb_object_agg(p.key, p.value)
+        from jsonb_each(proposals_of.match_details -> 'proposals') as p
+        where p.value ->> 'candidate' = proposals_of.candidate
+    );
+end
+$$;
+comment on function enrichment.proposals_of(jsonb, text) is
+'What a row in review would write if that candidate (provider:work_key, null: the best) is chosen: {field: {"value", "provider", "work_key", …}}. Null for a candidate that was not shown for a choice.';
+revoke all on function enrichment.proposals_of(jsonb, text) from public, anon, authenticated, service_role;
+
+create function enrichment.turn_away(reviewed public.enrichment_queue, candidates text[], is_dismissed boolean)
+returns void
+language sql set search_path = ''
+as $$
+    insert into enrichment.rejected_candidates (work_id, provider, candidate_key, is_dismissed, rejected_by)
+    select distinct
+        reviewed.work_id, split_part(candidate, ':', 1), substr(candidate, position(':' in candidate) + 1), turn_away.is_dismissed,
+        enrichment.acting_reader()
+    from unnest(turn_away.candidates) as candidate
+    order by 1, 2, 3
+    on conflict (work_id, provider, candidate_key) do update
+    set is_dismissed = true, rejected_by = excluded.rejected_by, rejected_at = excluded.rejected_at
+    where excluded.is_dismissed and not rejected_candidates.is_dismissed
+$$;
+comment on function enrichment.turn_away(public.enrichment_queue, text[], boolean) is
+'Candidates of a row in review that are not proposed for its work again: dismissed as wrong, or passed over for another.';
+revoke all on function enrichment.turn_away(public.enrichment_queue, text[], boolean) from public, anon, authenticated, service_role;
+
+create function enrichment.approve_enrichment_impl(queue_id uuid, fields text[], candidate text)
 returns setof enrichment.review_outcome
 language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
     reviewed public.enrichment_queue := enrichment.lock_review(approve_enrichment_impl.queue_id);
-    proposals jsonb := reviewed.match_details -> 'proposals';
-    ticked text[] := coalesce(approve_enrichment_impl.fields, (select array_agg(name) from jsonb_object_keys(proposals) as name));
+    proposals jsonb := enrichment.proposals_of(reviewed.match_details, approve_enrichment_impl.candidate);
+    ticked text[] := coalesce(approve_enrichment_impl.fields, (select array_agg(name) from jsonb_object_keys(proposals) as name), '{}');
+    rivals text[] := array(select jsonb_array_elements_text(reviewed.match_details -> 'rivals'));
     offers enrichment.offered_value[];
     applied text[];
 begin
+    if proposals is null then
+        perform enrichment.refuse(
+            'PT422', format('queue row %s shows no candidate %s to choose', reviewed.id, approve_enrichment_impl.candidate),
+            'name one of match_details.rivals, or send null for the best'
+        );
+    end if;
     if exists (select 1 from unnest(ticked) as t where (proposals ? t) is not true) then
         perform enrichment.refuse(
             'PT422', format('queue row %s proposes no %s', reviewed.id, (select coalesce(t, 'null') from unnest(ticked) as t where (proposals ? t) is not true limit 1)),
-            'name fields of match_details.proposals, or send null for all'
+            'name fields of match_details.proposals, or of the candidate''s values; null for all'
         );
     end if;
 
     select
         array_agg(row(
             reviewed.id, p.key, p.value ->> 'value', p.value ->> 'provider', p.value ->> 'work_key', p.value -> 'source_record',
-            (p.value ->> 'confidence')::enrichment.confidence, p.key = any(ticked) and p.key = any(gaps.fields)
+            (p.value ->> 'confidence')::enrichment.confidence, p.key = any(ticked) and p.key = any(gaps.fields), false
         )::enrichment.offered_value),
         coalesce(array_agg(p.key order by p.key) filter (where p.key = any(ticked) and p.key = any(gaps.fields)), '{}')
     into offers, applied
@@ -89,6 +142,7 @@ begin
     from unnest(offers) as o
     where not o.field = any(ticked)
     on conflict do nothing;
+    perform enrichment.turn_away(reviewed, array_remove(rivals, coalesce(approve_enrichment_impl.candidate, rivals[1])), false);
 
     update public.enrichment_queue as q
     set status = 'completed', finished_at = now(), updated_at = now(), fields_applied = q.fields_applied || applied,
@@ -100,19 +154,19 @@ begin
     select reviewed.id, 'completed'::enrichment.queue_status, applied, array(select unnest(ticked) except select unnest(applied) order by 1);
 end
 $$;
-revoke all on function enrichment.approve_enrichment_impl(uuid, text[]) from public, anon, authenticated, service_role;
-grant execute on function enrichment.approve_enrichment_impl(uuid, text[]) to authenticated, service_role;
+revoke all on function enrichment.approve_enrichment_impl(uuid, text[], text) from public, anon, authenticated, service_role;
+grant execute on function enrichment.approve_enrichment_impl(uuid, text[], text) to authenticated, service_role;
 
-create function public.approve_enrichment(queue_id uuid, fields text[] default null)
+create function public.approve_enrichment(queue_id uuid, fields text[] default null, candidate text default null)
 returns setof enrichment.review_outcome
 language sql set search_path = ''
 as $$
-    select * from enrichment.approve_enrichment_impl(approve_enrichment.queue_id, approve_enrichment.fields)
+    select * from enrichment.approve_enrichment_impl(approve_enrichment.queue_id, approve_enrichment.fields, approve_enrichment.candidate)
 $$;
-comment on function public.approve_enrichment(uuid, text[]) is
-'Writes the named proposals (null: all) of a row in review where the field is still empty, and closes it. fields_skipped had been filled or locked meanwhile; what was left unticked is not proposed again from that candidate. PT404, PT403, PT409, PT422.';
-revoke all on function public.approve_enrichment(uuid, text[]) from public, anon, authenticated, service_role;
-grant execute on function public.approve_enrichment(uuid, text[]) to authenticated, service_role;
+comment on function public.approve_enrichment(uuid, text[], text) is
+'Writes the named proposals (null: all) of a row in review where the field is still empty, and closes it. Where match_details.rivals shows several books, candidate (provider:work_key; null: the best) chooses one and writes its values; the others are passed over for this work. fields_skipped had been filled or locked meanwhile; what was left unticked is not proposed again from that candidate. PT404, PT403, PT409, PT422.';
+revoke all on function public.approve_enrichment(uuid, text[], text) from public, anon, authenticated, service_role;
+grant execute on function public.approve_enrichment(uuid, text[], text) to authenticated, service_role;
 
 create function enrichment.dismiss_enrichment_impl(queue_id uuid)
 returns setof enrichment.review_outcome
@@ -122,10 +176,11 @@ declare
     reviewed public.enrichment_queue := enrichment.lock_review(dismiss_enrichment_impl.queue_id);
     reader uuid := enrichment.acting_reader();
 begin
-    insert into enrichment.rejected_candidates (work_id, provider, candidate_key, rejected_by)
-    select distinct reviewed.work_id, p.value ->> 'provider', p.value ->> 'work_key', reader
-    from jsonb_each(reviewed.match_details -> 'proposals') as p
-    on conflict do nothing;
+    perform enrichment.turn_away(reviewed, array(
+        select p.value ->> 'candidate' from jsonb_each(reviewed.match_details -> 'proposals') as p
+        union
+        select jsonb_array_elements_text(reviewed.match_details -> 'rivals')
+    ), true);
 
     update public.enrichment_queue as q set status = 'skipped', finished_at = now(), updated_at = now() where q.id = reviewed.id;
     update public.works as w set enrichment_status = 'skipped', last_enriched_at = now() where w.id = reviewed.work_id;
@@ -146,7 +201,7 @@ as $$
     select * from enrichment.dismiss_enrichment_impl(dismiss_enrichment.queue_id)
 $$;
 comment on function public.dismiss_enrichment(uuid) is
-'Closes a row in review as skipped; its candidates are never proposed for this work again. PT404, PT403, PT409.';
+'Closes a row in review as skipped; the candidates it proposes, rivals included, are never proposed for this work again. PT404, PT403, PT409.';
 revoke all on function public.dismiss_enrichment(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.dismiss_enrichment(uuid) to authenticated, service_role;
 

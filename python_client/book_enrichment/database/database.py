@@ -32,6 +32,7 @@ from book_enrichment.records import (
     CoverState,
     Due,
     EnqueueOutcome,
+    ExplainedCandidate,
     FieldLock,
     HistoryLine,
     ImportLine,
@@ -40,6 +41,7 @@ from book_enrichment.records import (
     LibraryLine,
     LibrarySummary,
     OverviewLine,
+    Preview,
     ProviderLine,
     ProviderState,
     Pruned,
@@ -317,15 +319,27 @@ class Database:
         """The free-tier meter."""
         return await self._all(UsageLine, "enrichment_usage")
 
+    async def explain_enrichment(self, work_id: UUID) -> list[ExplainedCandidate]:
+        """Every candidate for a work with each part of its scores, the best first."""
+        return await self._all(ExplainedCandidate, "explain_enrichment", work_id=work_id)
+
+    async def preview_enrichment(self, work_ids: Sequence[UUID]) -> list[Preview]:
+        """What would happen to these works now; nothing is written."""
+        return await self._all(Preview, "preview_enrichment", work_ids=list(work_ids))
+
     async def approve_enrichment(
-        self, queue_id: UUID, fields: Sequence[str] | None = None
+        self, queue_id: UUID, fields: Sequence[str] | None = None, candidate: str | None = None
     ) -> ReviewOutcome | None:
-        """Write what was proposed: all of it, or only the ticked `fields`."""
+        """Write what was proposed: all of it, or only the ticked `fields`.
+
+        Where several books were shown as rivals, `candidate` (provider:work_key) chooses one of them.
+        """
         return await self._first(
             ReviewOutcome,
             "approve_enrichment",
             queue_id=queue_id,
             fields=None if fields is None else list(fields),
+            candidate=candidate,
         )
 
     async def dismiss_enrichment(self, queue_id: UUID) -> ReviewOutcome | None:

@@ -19,7 +19,8 @@ select is_empty(
     where c.caller = 'authenticated' and regexp_replace(c.proname, '_impl$', '') <> all(array[
         'trigger_enrichment', 'trigger_missing_enrichment', 'enrichment_status', 'list_enrichment', 'approve_enrichment', 'dismiss_enrichment', 'lock_fields',
         'unlock_fields', 'enrichment_library', 'enrichment_summary', 'enrichment_history', 'enrichment_imports', 'enrichment_import',
-        'enrichment_import_rows', 'enrichment_usage', 'undo_enrichment', 'undo_import', 'approve_matching', 'dismiss_matching'
+        'enrichment_import_rows', 'enrichment_usage', 'undo_enrichment', 'undo_import', 'approve_matching', 'dismiss_matching',
+        'explain_enrichment', 'preview_enrichment'
     ]) $$,
     'a reader may call nothing of the service role''s'
 );

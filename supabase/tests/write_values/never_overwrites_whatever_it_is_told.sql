@@ -8,7 +8,7 @@ select tests.fill_every_gap(:'work');
 update public.editions set total_audio_minutes = 600 where work_id = :'work';
 create temp table before as select enrichment.current_values(w, e) as known from public.works as w join public.editions as e on e.work_id = w.id;
 
-select enrichment.write_values(array_agg(row(:'row', known.key, t.value, 'openlibrary', '/works/OL1W', '{}', 'high', true)::enrichment.offered_value), 'auto_applied', null)
+select enrichment.write_values(array_agg(row(:'row', known.key, t.value, 'openlibrary', '/works/OL1W', '{}', 'high', true, false)::enrichment.offered_value), 'auto_applied', null)
 from before as b
 cross join lateral jsonb_object_keys(b.known) as known (key)
 cross join lateral (select case when known.key ~ 'year|pages|minutes' then '1' when known.key ~ 'date' then '1900-01-01' else 'other' end) as t (value);

@@ -69,6 +69,7 @@ async def life_of_a_library(database: Database) -> list[Any]:
     works = [outcome.work_id for outcome in imported if outcome.work_id]
     heard += await database.enqueue_enrichment([*works, READER])
     heard += await database.sweep_enrichment()
+    heard += await database.preview_enrichment(works)
     claimed = sorted(await database.claim_enrichment("ada", 10), key=lambda row: row.title)
     heard += claimed
     heard.append(await database.reserve_provider_calls("openlibrary", 2))
@@ -87,6 +88,7 @@ async def life_of_a_library(database: Database) -> list[Any]:
     ]
     stale = {"queue_id": claimed[0].queue_id, "claim_token": uuid.UUID(int=1), "lookups": []}
     heard += await database.apply_enrichment([*results, stale, {"queue_id": "no uuid"}])
+    heard += [each for work in works for each in await database.explain_enrichment(work)]
     heard += sorted(await database.enrichment_status(works), key=lambda state: works.index(state.work_id))
     heard += sorted(await database.list_enrichment(), key=lambda row: row.title)
     heard += sorted(
@@ -131,6 +133,8 @@ async def test_both_doors_give_identical_answers(worlds) -> None:
         "ApplyOutcome",
         "ImportOutcome",
         "EnqueueOutcome",
+        "ExplainedCandidate",
+        "Preview",
         "QueueRow",
         "WorkStatus",
     } <= kinds
