@@ -131,7 +131,7 @@ begin
         return false;
     end if;
     authors := enrichment.author_score(one_authors, other_authors);
-    return authors >= 2 or (authors is distinct from 0 and coalesce(abs(one_year - other_year) <= 1, true));
+    return coalesce(authors >= 2, false) or (authors is distinct from 0 and coalesce(abs(one_year - other_year) <= 1, true));
 end
 $$;
 comment on function enrichment.is_same_book(

@@ -291,3 +291,34 @@ as $$
         'bytes', stored.bytes, 'width', 240, 'height', 360
     ) || stored.more
 $$;
+
+-- The documents of several replies as one.
+create function tests.replies(variadic replies jsonb [])
+returns jsonb
+language sql
+as $$
+    select jsonb_build_object('docs', jsonb_agg(doc order by reply.place)) from unnest(replies.replies) with ordinality as reply (value, place)
+    cross join lateral jsonb_array_elements(reply.value -> 'docs') as doc
+$$;
+
+-- A reply that holds two works of one author which fit the book "The Long Walk" equally well.
+create function tests.two_long_walks()
+returns jsonb
+language sql
+as $$
+    select tests.replies(
+        tests.search_reply('The Long Walk: A Winter in Lapland', 'Anna Berg', work_key => '/works/OL1W', cover_id => 1, first_publish_year => 1990),
+        tests.search_reply('The Long Walk: Across the Andes', 'Anna Berg', work_key => '/works/OL2W', cover_id => 2, first_publish_year => 2004)
+    )
+$$;
+
+-- A volume of Google Books as its search answers; isbn13 null for one without.
+create function tests.google_reply(title text, author text, volume_id text default 'aBcD', isbn13 text default null, more jsonb default '{}')
+returns jsonb
+language sql
+as $$
+    select jsonb_build_object('items', jsonb_build_array(jsonb_build_object('id', google_reply.volume_id, 'volumeInfo', jsonb_strip_nulls(jsonb_build_object(
+        'title', google_reply.title, 'authors', jsonb_build_array(google_reply.author),
+        'industryIdentifiers', case when google_reply.isbn13 is not null then jsonb_build_array(jsonb_build_object('identifier', google_reply.isbn13)) end
+    )) || google_reply.more)))
+$$;
