@@ -8,10 +8,10 @@ export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down reset status psql env migrate demo test pgtap pytest lint bench measure-calls
+.PHONY: help venv up down reset status psql env migrate demo test pgtap pytest lint bench measure-calls measure-matching
 
 help: ## what you can do here
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: .venv/ready ## the Python environment in .venv
 
@@ -68,3 +68,7 @@ bench: venv ## how long the sweep takes beside plain UPDATE statements (JSON=pat
 measure-calls: venv ## how many calls an import of 1,000 books makes (JSON=path writes the figures)
 	@$(STACK) guard
 	@$(PYTHON) supabase/local/measure_calls.py $(if $(JSON),--json "$(JSON)")
+
+measure-matching: venv ## how far the matching can be trusted (PAIRS=tsv, else our own pairs; CATALOGUE=csv, ERRORS=path, JSON=path)
+	@$(STACK) guard
+	@$(PYTHON) supabase/local/measure_matching.py $(if $(PAIRS),"$(PAIRS)") $(if $(CATALOGUE),--catalogue "$(CATALOGUE)") $(if $(ERRORS),--errors "$(ERRORS)") $(if $(JSON),--json "$(JSON)")
