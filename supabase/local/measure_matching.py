@@ -19,6 +19,7 @@ and the false-accept rate otherwise; an origin with pairs of both kinds has its 
 import argparse
 import csv
 import json
+import os
 import re
 import statistics
 import sys
@@ -38,12 +39,12 @@ from rich.table import Table
 from packages import LOCAL, ROOT, PlatformError
 from stack import Stack, refuse_foreign_project
 
-DATABASE = "measure_matching"
+DATABASE = f"measure_matching_{os.getpid()}"
 OWN_PAIRS = ROOT / "tests" / "matching" / "pairs.tsv"
 ERRORS = LOCAL / "matching_errors.tsv"
 # Catalogue cards of two universities, statements of responsibility for authors: not what a reader imports.
 LEARNED_ORIGINS = {"human_uw_x_uiuc", "uw_x_uiuc_isbn"}
-TIMED_PAIRS, TIMED_RAW_PAIRS, TIMED_ROUNDS = 50_000, 10_000, 5
+TIMED_PAIRS, TIMED_RAW_PAIRS, TIMED_ROUNDS = 50_000, 10_000, 3
 
 Row = dict[str, Any]
 Connection = psycopg.Connection[Row]
@@ -608,7 +609,6 @@ def main() -> None:
         stack = Stack("test", durable=False)
         stack.up(migrated=False, rest=False)
         try:
-            stack.drop_database(DATABASE)
             url = stack.create_database(DATABASE, template=stack.migrated_template())
             try:
                 result = measure(url, pairs, options.errors, options.catalogue)
