@@ -16,13 +16,13 @@ import dataclasses
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import typer
 from pydantic import ValidationError
@@ -36,6 +36,7 @@ from book_enrichment.covers import NEEDS_STORAGE, can_store, cover_line
 from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, NotFound
 from book_enrichment.imports import Export, ImportFileError, read_export_file
+from book_enrichment.imports.sending import import_export
 from book_enrichment.records import ImportOutcome, OverviewLine, ProviderLine
 from book_enrichment.settings import Settings
 from book_enrichment.worker import Tally, Worker, open_worker, stopping_on_signals
@@ -43,8 +44,7 @@ from book_enrichment.worker import Tally, Worker, open_worker, stopping_on_signa
 T = TypeVar("T")
 
 BAD_USAGE, UNREACHABLE, REFUSED = 2, 3, 4
-IMPORT_ROWS = 500  # what import_library takes in one call
-ENQUEUE_WORKS = 1000  # and enqueue_enrichment
+ENQUEUE_WORKS = 1000  # what enqueue_enrichment takes in one call
 REJECTED_ROWS_SHOWN = 20
 
 app = typer.Typer(
@@ -241,30 +241,6 @@ async def _catalogue(database: Database) -> AsyncIterator[list[UUID]]:
     page: list[UUID] = []
     while page := await database.door.work_ids(page[-1] if page else None, ENQUEUE_WORKS):
         yield page
-
-
-async def import_export(
-    database: Database,
-    user_id: UUID,
-    export: Export,
-    advance: Callable[[int], None] = lambda rows: None,
-    import_id: UUID | None = None,
-) -> list[ImportOutcome]:
-    """Send a parsed export to the database, 500 rows a call; `advance` is told how many went through."""
-    import_id = import_id or uuid4()
-    outcomes: list[ImportOutcome] = []
-    for chunk in _chunks(export.rows, IMPORT_ROWS):
-        rows = [row.to_json() for row in chunk]
-        try:
-            outcomes += await database.import_library(user_id, export.source, rows, import_id)
-        except EnrichmentError as error:
-            if outcomes:
-                error.hint = (
-                    f"{len(outcomes)} of {len(export.rows)} rows are in; import the file again for the rest"
-                )
-            raise
-        advance(len(chunk))
-    return outcomes
 
 
 def _show_import(file: Path, export: Export, outcomes: list[ImportOutcome], as_json: bool) -> None:

@@ -32,9 +32,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 import open_library
-from book_enrichment.cli import import_export, tally_table
+from book_enrichment.cli import tally_table
 from book_enrichment.database import open_database
 from book_enrichment.imports import read_export_file
+from book_enrichment.imports.sending import import_export
 from book_enrichment.records import WorkStatus
 from book_enrichment.settings import Settings
 from book_enrichment.worker import Tally, open_worker

@@ -2,8 +2,8 @@
 
 `read_export` takes the bytes of a Goodreads or StoryGraph CSV and gives one `ImportRow` per book, in file
 order. `reading.py` finds records in bytes, `export.py` finds out whose export it is, `goodreads.py` and
-`storygraph.py` read a book from a record, `cells.py` a value from a cell. What comes after, 500 rows a call,
-is `Database.import_library`.
+`storygraph.py` read a book from a record, `cells.py` a value from a cell. What comes after is `sending.py`:
+`import_library`, 500 rows a call.
 
     export = read_export_file("goodreads_library_export.csv")
     for row in export.rows:
