@@ -459,6 +459,16 @@ class OverviewLine(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck(Record):
+    """One thing enrichment needs, and whether it is there."""
+
+    name: str
+    state: str  # ok | warn | fail
+    message: str
+    hint: str | None  # what to do; None where all is well
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedCover(Record):
     """A cover that is ours to store until it is applied, failed, released or grows stale."""
 

@@ -125,6 +125,7 @@ create type enrichment.matching_outcome as (
 create type enrichment.state_count as (
     status enrichment.queue_status, wait_reason text, "rows" bigint, oldest timestamptz, until timestamptz
 );
+create type enrichment.health_check as (name text, state text, message text, hint text);
 
 create function enrichment.uuid_v7()
 returns uuid

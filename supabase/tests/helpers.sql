@@ -322,3 +322,11 @@ as $$
         'industryIdentifiers', case when google_reply.isbn13 is not null then jsonb_build_array(jsonb_build_object('identifier', google_reply.isbn13)) end
     )) || google_reply.more)))
 $$;
+
+-- One line of enrichment_health, as "state: message".
+create function tests.health(name text)
+returns text
+language sql
+as $$
+    select c.state || ': ' || c.message from public.enrichment_health() as c where c.name = health.name
+$$;

@@ -34,6 +34,7 @@ from book_enrichment.records import (
     EnqueueOutcome,
     ExplainedCandidate,
     FieldLock,
+    HealthCheck,
     HistoryLine,
     ImportLine,
     ImportOutcome,
@@ -262,6 +263,10 @@ class Database:
     async def enrichment_providers(self) -> list[ProviderLine]:
         """Who may be called now, and if not, why and until when; in the order of asking."""
         return await self._all(ProviderLine, "enrichment_providers")
+
+    async def enrichment_health(self, verbs: Mapping[str, Sequence[str]] | None = None) -> list[HealthCheck]:
+        """One check a line; `verbs` are those that will be called, with their parameters."""
+        return await self._all(HealthCheck, "enrichment_health", verbs=None if verbs is None else Json(verbs))
 
     # The reader's buttons and pages.
 
