@@ -26,14 +26,18 @@ from book_enrichment.settings import Settings
 
 T = TypeVar("T")
 
-BAD_USAGE, UNREACHABLE, REFUSED = 2, 3, 4
+UNHEALTHY, BAD_USAGE, UNREACHABLE, REFUSED = 1, 2, 3, 4
+
+# The panels of --help.
+BOOKS, DECIDING, LOOKING, OPERATING = "Books", "Review", "Looking", "Operating"
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # they would show keys
     rich_markup_mode="rich",
     help="Fill the missing covers and metadata of a book library on Supabase.",
-    epilog="Set DATABASE_URL, or SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY; and ENRICHMENT_CONTACT.",
+    epilog="Set DATABASE_URL, or SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY; and ENRICHMENT_CONTACT. "
+    "Does something not work? book-enrichment doctor says what to do.",
 )
 out = Console()
 err = Console(stderr=True)

@@ -8,53 +8,10 @@ import subprocess
 import sys
 import time
 import uuid
-from pathlib import Path
 
 import psycopg
-import pytest
-from typer.testing import CliRunner, Result
 
 from book_enrichment import __version__
-from book_enrichment.cli import app
-
-HEADER = "Book Id,Title,Author,Additional Authors,ISBN,ISBN13,My Rating,Publisher,Binding,Number of Pages,"
-HEADER += "Year Published,Original Publication Year,Date Added,Bookshelves,Exclusive Shelf"
-GATSBY = '1,The Great Gatsby,F. Scott Fitzgerald,,="0743273567",="9780743273565",5,Scribner,Paperback,'
-GATSBY += "180,2004,1925,,,read"
-DUNE = '2,"Dune (Dune, #1)",Frank Herbert,,="",="",0,Ace,Paperback,,,1965,,,to-read'
-UNTITLED = '3,,Nobody,,="",="",0,,,,,,,,read'
-
-
-@pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variable of ours, and a folder without a .env file."""
-    monkeypatch.chdir(tmp_path)
-    for variable in list(os.environ):
-        if variable.startswith(("ENRICHMENT_", "SUPABASE_", "DATABASE_URL", "GOOGLE_BOOKS")):
-            monkeypatch.delenv(variable)
-
-
-@pytest.fixture(params=["postgres", "postgrest"])
-def run(request, monkeypatch, database_url, supabase_url, service_key):
-    """`run("status", "--json")` through one door, then through the other."""
-    if request.param == "postgres":
-        monkeypatch.setenv("DATABASE_URL", database_url)
-    else:
-        monkeypatch.setenv("SUPABASE_URL", supabase_url)
-        monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", service_key)
-    return lambda *arguments: invoke(*arguments)
-
-
-def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-@pytest.fixture
-def export(tmp_path: Path) -> Path:
-    """Three rows, one of which cannot be imported."""
-    file = tmp_path / "goodreads_library_export.csv"
-    file.write_text("\n".join([HEADER, GATSBY, DUNE, UNTITLED]) + "\n", encoding="utf-8")
-    return file
 
 
 def test_an_import_tells_what_became_of_each_row(run, export, create_reader) -> None:
@@ -104,7 +61,7 @@ def test_an_unknown_reader_is_exit_4(run, export) -> None:
         assert user in result.stderr.replace("\n", "")
 
 
-def test_a_database_that_is_away_is_exit_3(export, monkeypatch) -> None:
+def test_a_database_that_is_away_is_exit_3(invoke, export, monkeypatch) -> None:
     """So that a script can try again later."""
     monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "x.y.z")
@@ -113,7 +70,7 @@ def test_a_database_that_is_away_is_exit_3(export, monkeypatch) -> None:
     assert invoke("run", "--drain", "--patience", "0").exit_code == 3
 
 
-def test_without_a_project_it_says_what_to_set() -> None:
+def test_without_a_project_it_says_what_to_set(invoke) -> None:
     """Also how to point it at the local stack."""
     result = invoke("status")
     assert result.exit_code == 2
@@ -122,7 +79,7 @@ def test_without_a_project_it_says_what_to_set() -> None:
     assert 'eval "$(make -s env)"' in told
 
 
-def test_a_wrong_variable_is_named(monkeypatch) -> None:
+def test_a_wrong_variable_is_named(invoke, monkeypatch) -> None:
     """And its value is not printed: it might be a key in the wrong place."""
     monkeypatch.setenv("ENRICHMENT_BATCH_SIZE", "sesame")
     result = invoke("status")
@@ -225,7 +182,7 @@ def test_a_running_worker_ends_on_sigterm_with_exit_0(database_url, tmp_path) ->
     assert json.loads(out)["claimed"] == 0
 
 
-def test_every_command_has_an_example() -> None:
+def test_every_command_has_an_example(invoke) -> None:
     """--help is the manual."""
     for command in ("import", "run", "status", "enqueue"):
         told = invoke(command, "--help").stdout
@@ -233,7 +190,7 @@ def test_every_command_has_an_example() -> None:
         assert f"book-enrichment {command}" in told, command
 
 
-def test_the_version_and_completion() -> None:
+def test_the_version_and_completion(invoke) -> None:
     """What people ask first."""
     assert __version__ in invoke("--version").stdout
     assert "--install-completion" in invoke("--help").stdout
