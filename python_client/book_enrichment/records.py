@@ -425,7 +425,8 @@ class Preview(Record):
     confidence: str | None
     sentence: str | None
     wait_reason: str | None
-    values: dict[str, Any]  # {field: {"value", "provider", "candidate", "confidence", "current", "is_applied"}}
+    # By field: {"value", "provider", "candidate", "confidence", "current", "is_applied"}.
+    values: dict[str, Any]
     lookups: tuple[Lookup, ...]  # what would be asked next
 
 

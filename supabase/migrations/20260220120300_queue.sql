@@ -130,7 +130,8 @@ comment on function enrichment.refuse_second_undo() is 'What was undone stays so
 revoke all on function enrichment.refuse_second_undo() from public, anon, authenticated, service_role;
 
 create trigger queue_rows_are_undone_once before update of undone_at on public.enrichment_queue
-for each row when (old.undone_at is not null and new.undone_at is distinct from old.undone_at) execute function enrichment.refuse_second_undo();
+for each row when (old.undone_at is not null and new.undone_at is distinct from old.undone_at)
+execute function enrichment.refuse_second_undo();
 
 create function enrichment.wake_workers()
 returns trigger

@@ -182,14 +182,16 @@ returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 begin
-    return case source_url.provider
-        when 'openlibrary' then 'https://openlibrary.org' || source_url.work_key
-        when 'googlebooks' then 'https://books.google.com/books?id=' || source_url.work_key
+    return case
+        when source_url.provider = 'openlibrary' and source_url.work_key ~ '^/(works|books)/OL[0-9]+[WM]$'
+            then 'https://openlibrary.org' || source_url.work_key
+        when source_url.provider = 'googlebooks' and source_url.work_key ~ '^[A-Za-z0-9_-]+$'
+            then 'https://books.google.com/books?id=' || source_url.work_key
     end;
 end
 $$;
 comment on function enrichment.source_url(text, text) is
-'The page where a person can look at a provider''s book: its own key, /works/OL…W or a volume id, as an address; null for a provider that has none.';
+'The page where a person can look at a provider''s book: its own key, /works/OL…W or a volume id, as an address; null for a key of no known form.';
 revoke all on function enrichment.source_url(text, text) from public, anon, authenticated, service_role;
 
 create function enrichment.json_isbns(value jsonb)
@@ -701,20 +703,6 @@ end
 $$;
 comment on function enrichment.missing_fields(public.works, public.editions) is 'The empty fields of a book that nobody locked.';
 revoke all on function enrichment.missing_fields(public.works, public.editions) from public, anon, authenticated, service_role;
-
-create function enrichment.source_url(provider text, key text)
-returns text
-language plpgsql immutable parallel safe set search_path = ''
-as $$
-begin
-    return case
-        when source_url.provider = 'openlibrary' and source_url.key ~ '^/(works|books)/OL[0-9]+[WM]$' then 'https://openlibrary.org' || source_url.key
-        when source_url.provider = 'googlebooks' and source_url.key ~ '^[A-Za-z0-9_-]+$' then 'https://books.google.com/books?id=' || source_url.key
-    end;
-end
-$$;
-comment on function enrichment.source_url(text, text) is 'Where a person can look at a provider''s book; null where its key is of no known form.';
-revoke all on function enrichment.source_url(text, text) from public, anon, authenticated, service_role;
 
 create view enrichment.wanted_fields with (security_invoker = true) as
 select q.id as queue_id, gaps.fields
