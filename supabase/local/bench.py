@@ -1,8 +1,10 @@
 """How long the sweep takes beside the least that could be done: `make bench`.
 
 A thousand works with host-shaped Open Library records (a work and an edition each) are swept in a database of
-its own, then the same columns of the same rows are emptied and written again by plain UPDATE statements. Both
-run several times on the one machine; what counts is their ratio.
+its own, then the same columns of the same rows are emptied and written again by plain UPDATE statements. In
+another database a thousand works are swept for which the reply to a title search is stored that found five
+books: the book, its neighbour in the series, a study guide, a box set and a namesake. All run several times,
+in turn, on the one machine; what counts is their ratio.
 
     bench.py [--works N] [--rounds N] [--json PATH]
 """
@@ -12,6 +14,7 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -73,6 +76,53 @@ select count(*) from public.enqueue_enrichment(array(select id from public.works
 analyze public.enrichment_queue;
 """
 
+FIVE_FOUND = """
+select count(*) from public.configure_enrichment(
+    '{"auto_enabled": true, "auto_apply_metadata": true, "contact": "bench@example.org"}'
+);
+insert into public.works (title)
+select 'The Crimson Harbor of Haddad ' || n from generate_series(1, %(works)s) as n;
+insert into public.authors (name) select 'Farid Dahl ' || n from generate_series(1, %(works)s) as n;
+insert into public.work_authors (work_id, author_id)
+select w.id, a.id from public.works as w
+join public.authors as a on substring(a.name from '[0-9]+') = substring(w.title from '[0-9]+');
+insert into public.source_records (provider, entity_type, provider_id, raw)
+select
+    'openlibrary', 'title_lookup', enrichment.lookup_key(w.title, 'Farid Dahl ' || number),
+    jsonb_build_object('numFound', 5, 'start', 0, 'docs', (
+        select jsonb_agg(jsonb_build_object(
+            'key', '/works/OL' || number || place || 'W', 'title', found.title,
+            'author_name', jsonb_build_array(found.author),
+            'author_key', jsonb_build_array('OL' || number || place || 'A'),
+            'cover_i', 700001, 'first_publish_year', 1997,
+            'description', jsonb_build_array(repeat('Lorem ipsum dolor sit amet. ', 20)),
+            'editions', jsonb_build_object('numFound', 1, 'docs', jsonb_build_array(jsonb_build_object(
+                'key', '/books/OL' || number || place || 'M', 'title', found.title, 'subtitle', 'A Novel',
+                'isbn', jsonb_build_array(enrichment.isbn13_of('978' || place || lpad(number, 8, '0'))),
+                'language', '["eng"]'::jsonb, 'publisher', '["Publisher 1"]'::jsonb,
+                'publish_date', '["2001-05-17"]'::jsonb, 'cover_i', 700001
+            )))
+        ) order by place)
+        from (values
+            (1, w.title, 'Farid Dahl ' || number),
+            (2, 'The Crimson Harbor of Haddad ' || number::integer + 1, 'Farid Dahl ' || number),
+            (3, w.title || ': A Study Guide', 'Farid Dahl ' || number),
+            (4, 'The Crimson Harbor Trilogy: Boxed Set', 'Farid Dahl ' || number),
+            (5, w.title, 'Ingrid Okoro')
+        ) as found (place, title, author)
+    ))
+from public.works as w
+cross join lateral substring(w.title from '[0-9]+') as number;
+analyze public.works, public.source_records;
+select count(*) from public.enqueue_enrichment(array(select id from public.works), 'scheduled');
+analyze public.enrichment_queue;
+"""
+
+READ_FIVE = """
+select enrichment.parse_new_works();
+select enrichment.parse_records(array(select id from public.enrichment_queue));
+"""
+
 EMPTIED = """
 create table bench_works as
 select id, default_cover_url, description, first_publish_year, enrichment_status, enrichment_confidence
@@ -119,28 +169,55 @@ def seconds(connection: psycopg.Connection, statements: str) -> float:
     return time.perf_counter() - started
 
 
+def run(connection: psycopg.Connection, script: str, works: int) -> None:
+    for statement in script.split(";\n")[:-1]:
+        connection.execute(statement.encode() if "%(" not in statement else statement, {"works": works})
+
+
+def count(connection: psycopg.Connection, table_and_condition: str) -> int:
+    row = connection.execute(f"select count(*) from {table_and_condition}".encode()).fetchone()
+    return row[0] if row else 0
+
+
 def measure(stack: Stack, works: int) -> dict[str, float]:
-    """One round in a fresh database: seconds of the sweep and of the plain updates."""
+    """One round in fresh databases: seconds of both sweeps and of the plain updates."""
+    return in_fresh_database(stack, works, measure_updates) | in_fresh_database(stack, works, measure_five)
+
+
+def in_fresh_database(
+    stack: Stack, works: int, part: Callable[[psycopg.Connection, int], dict[str, float]]
+) -> dict[str, float]:
     url = stack.create_database(DATABASE, template=stack.migrated_template())
     try:
         with psycopg.connect(url, autocommit=True) as connection:
-            for statement in LIBRARY.split(";\n")[:-1]:
-                connection.execute(
-                    statement.encode() if "%(" not in statement else statement, {"works": works}
-                )
-            taken = {"sweep": seconds(connection, f"select count(*) from public.sweep_enrichment({works})")}
-            done = connection.execute(
-                "select count(*) from public.enrichment_queue where status = 'completed'"
-            ).fetchone()
-            if done is None or done[0] != works:
-                raise PlatformError(f"the sweep completed {done and done[0]} of {works} works")
-            for statement in EMPTIED.split(";\n")[:-1]:
-                connection.execute(statement.encode())
-            taken["catalogue"] = seconds(connection, CATALOGUE_ONLY)
-            taken["with queue"] = taken["catalogue"] + seconds(connection, QUEUE_TOO)
-            return taken
+            return part(connection, works)
     finally:
         stack.drop_database(DATABASE)
+
+
+def measure_updates(connection: psycopg.Connection, works: int) -> dict[str, float]:
+    """The sweep of one record each, then the same written by plain updates."""
+    run(connection, LIBRARY, works)
+    taken = {"sweep": seconds(connection, f"select count(*) from public.sweep_enrichment({works})")}
+    done = count(connection, "public.enrichment_queue where status = 'completed'")
+    if done != works:
+        raise PlatformError(f"the sweep completed {done} of {works} works")
+    run(connection, EMPTIED, works)
+    taken["catalogue"] = seconds(connection, CATALOGUE_ONLY)
+    taken["with queue"] = taken["catalogue"] + seconds(connection, QUEUE_TOO)
+    return taken
+
+
+def measure_five(connection: psycopg.Connection, works: int) -> dict[str, float]:
+    """Reading the replies into candidates, then the sweep that weighs five of them for each work."""
+    run(connection, FIVE_FOUND, works)
+    taken = {"reading of five": seconds(connection, READ_FIVE)}
+    sweep = f"select count(*) from public.sweep_enrichment({works})"
+    taken["sweep of five"] = seconds(connection, sweep)
+    covered = count(connection, "public.works where default_cover_url is not null")
+    if covered != works:
+        raise PlatformError(f"the sweep gave {covered} of {works} works a cover")
+    return taken
 
 
 def main() -> None:
@@ -163,19 +240,27 @@ def main() -> None:
 
     sweep = statistics.median(r["sweep"] for r in rounds)
     table = Table(
-        "what", "median seconds", "sweep takes", title=f"{options.works} works, {options.rounds} rounds"
+        "what", "median seconds", "in comparison", title=f"{options.works} works, {options.rounds} rounds"
     )
     table.add_row("sweep_enrichment", f"{sweep:.3f}", f"{options.works / sweep:,.0f} works a second")
     result = {"works": options.works, "sweep_seconds": sweep, "works_per_second": options.works / sweep}
+    for name, title in (
+        ("reading of five", "reading replies of five books"),
+        ("sweep of five", "sweep of 5 candidates a work"),
+    ):
+        taken = statistics.median(r[name] for r in rounds)
+        ratio = statistics.median(r[name] / r["with queue"] for r in rounds)
+        table.add_row(title, f"{taken:.3f}", f"{ratio:.1f} times both UPDATEs")
+        result |= {f"{name.replace(' ', '_')}_seconds": taken, f"ratio of {name} to both updates": ratio}
     for name, title in (
         ("catalogue", "UPDATE of works and editions"),
         ("with queue", "UPDATE of the queue rows too"),
     ):
         plain = statistics.median(r[name] for r in rounds)
         ratio = statistics.median(r["sweep"] / r[name] for r in rounds)
-        table.add_row(title, f"{plain:.3f}", f"{ratio:.1f} times as long")
+        table.add_row(title, f"{plain:.3f}", f"the sweep takes {ratio:.1f} times as long")
         result[f"ratio to {title}"] = ratio
-    Console().print(table)
+    Console(width=max(100, Console().width)).print(table)
     if options.json:
         options.json.write_text(json.dumps(result, indent=2))
 
