@@ -425,6 +425,9 @@ def read_catalogue(path: Path) -> list[dict[str, str]]:
         raise PlatformError(f"{path} cannot be read: {error}. CATALOGUE= takes a CSV of books.") from error
     if not books or not {"work_id", "title", "authors"} <= books[0].keys():
         raise PlatformError(f"{path} must be a CSV whose header names work_id, title and authors.")
+    for number, book in enumerate(books, start=1):
+        if not (book["work_id"] and book["title"] and book["authors"]):
+            raise PlatformError(f"{path}: book {number} lacks its work_id, title or authors.")
     return books
 
 
@@ -616,6 +619,10 @@ def main() -> None:
                 stack.drop_database(DATABASE)
         finally:
             stack.down_if_unused()
+        if options.json:
+            options.json.parent.mkdir(parents=True, exist_ok=True)
+            text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+            options.json.write_text(text, encoding="utf-8")
     except (PlatformError, psycopg.Error, OSError) as error:
         sys.exit(str(error))
     out = Console(width=max(100, Console().width))
@@ -623,8 +630,6 @@ def main() -> None:
     out.print(
         f"{result['errors']} pairs judged wrongly are in {options.errors}.", soft_wrap=True, markup=False
     )
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

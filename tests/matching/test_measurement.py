@@ -136,11 +136,22 @@ def test_a_missing_file_is_said_plainly(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_a_catalogue_without_its_columns_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "title,authors\nDune,Frank Herbert\n",
+            "must be a CSV whose header names work_id, title and authors",
+        ),
+        ("work_id,title,authors\n", "must be a CSV"),
+        ("work_id,title,authors\n1,Dune,Frank Herbert\n2,Emma\n", "book 2 lacks"),
+    ],
+)
+def test_a_catalogue_without_its_columns_is_refused(tmp_path: Path, text: str, message: str) -> None:
     """Before the pairs are judged."""
     file = tmp_path / "books.csv"
-    file.write_text("title,authors\nDune,Frank Herbert\n")
-    with pytest.raises(PlatformError, match="work_id, title and authors"):
+    file.write_text(text)
+    with pytest.raises(PlatformError, match=message):
         read_catalogue(file)
 
 
