@@ -304,12 +304,17 @@ begin
         enrichment.date_of(enrichment.json_text(enrichment.json_list(edition.value -> 'publish_date') -> 0, 64)),
         enrichment.language_of(enrichment.json_text(enrichment.json_list(edition.value -> 'language') -> 0, 32)), null::text, null::integer, null::integer
     from (select enrichment.json_list(doc #> '{editions,docs}') -> 0) as edition (value)
-    cross join lateral (values (doc), (edition.value)) as described (value)
+    cross join lateral (
+        select doc
+        union all
+        select edition.value
+        where (edition.value -> 'title', edition.value -> 'subtitle') is distinct from (doc -> 'title', doc -> 'subtitle')
+    ) as described (value)
     where enrichment.json_key(doc -> 'key') like '/works/%' and enrichment.json_text(described.value -> 'title', 512) is not null;
 end
 $$;
 comment on function enrichment.read_openlibrary_search_doc(jsonb) is
-'Reads one document of /search.json, a work with the one edition that search shows of it: once under the work''s title, once under the edition''s, which may be a translation. Zero rows for any other shape.';
+'Reads one document of /search.json, a work with the one edition that search shows of it: once under the work''s title, once under the edition''s where that is another, perhaps a translation. Zero rows for any other shape.';
 revoke all on function enrichment.read_openlibrary_search_doc(jsonb) from public, anon, authenticated, service_role;
 
 create function enrichment.googlebooks_cover(link text)

@@ -8,7 +8,8 @@ returns jsonb
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 begin
-    if cardinality(merge_values.objects) = 1 then
+    -- One, or one and its echo: no need to take them apart.
+    if merge_values.objects[1] = all(merge_values.objects) then
         return merge_values.objects[1];
     end if;
     return (
@@ -38,6 +39,7 @@ as $$
         select
             q.id, q.work_id, w.title_parts, w.author_parts, e.isbn13, e.isbn10, enrichment.language_of(e.language) as language,
             enrichment.format_of(e.format) as format, enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10)) as isbn,
+            array[enrichment.isbn_key(e.isbn13), enrichment.isbn_key(e.isbn10)] as isbns,
             (
                 select array_agg(split_part(x.provider_id, '/', -1))
                 from public.work_authors as wa
@@ -59,7 +61,7 @@ as $$
             case when j.is_dismissed then 'dismissed' when not j.is_dismissed then 'passed_over' end as rejection,
             enrichment.title_score(r.title_parts, c.title_parts) as title_score,
             case when r.author_ids && c.author_ids then 3 else enrichment.author_score(r.author_parts, c.author_parts) end as author_score,
-            enrichment.isbn_score(r.isbn13, r.isbn10, c.isbns) as isbn_score,
+            case when r.isbns && c.isbns then enrichment.isbn_score(r.isbn13, r.isbn10, c.isbns) else 0 end as isbn_score,
             r.isbn = any(c.isbns)
             and coalesce(r.language <> c.edition_values ->> 'edition.language', false) is false
             and coalesce(r.format <> enrichment.format_of(c.edition_values ->> 'edition.format'), false) is false as is_same_edition
@@ -142,26 +144,27 @@ revoke all on function enrichment.is_same_book(
     enrichment.title_parts, enrichment.title_parts, enrichment.author_parts, enrichment.author_parts, integer, integer
 ) from public, anon, authenticated, service_role;
 
-create function enrichment.choose_books(queue_ids uuid[], with_rejected boolean default false)
+create function enrichment.choose_books(books enrichment.scored_book[])
 returns setof enrichment.scored_book
-language sql stable set search_path = ''
+language sql stable set search_path = '' set enable_nestloop = off
 as $$
+    -- Nothing here has statistics: joined by nested loops the choice for 1,000 rows took 1.8 s, hashed 0.1 s.
     with weighed as materialized (
         select
-            s.*, least(s.confidence, 'medium') as tier, s.isbn_score >= 4 as has_isbn, s.title_score + coalesce(s.author_score, 0) as fit,
-            (s."values" ->> 'work.first_publish_year')::integer as year
-        from enrichment.score_candidates(choose_books.queue_ids, choose_books.with_rejected) as s
+            b.*, least(b.confidence, 'medium') as tier, b.isbn_score >= 4 as has_isbn, b.title_score + coalesce(b.author_score, 0) as fit,
+            (b."values" ->> 'work.first_publish_year')::integer as year
+        from unnest(choose_books.books) as b
     ),
 
     beside_best as materialized (
         select
             b.queue_id, b.place, b.provider, b.tier, b.title_parts, b.author_parts, b.year,
             b.tier = best.tier and b.has_isbn = best.has_isbn and abs(b.fit - best.fit) <= 1 as is_near,
-            b.place = 1 or (b.has_isbn and best.has_isbn and b.tier = 'medium')
+            b.place = 1 or (b.tier = 'medium' and b.has_isbn and best.has_isbn)
             or enrichment.is_same_book(best.title_parts, b.title_parts, best.author_parts, b.author_parts, best.year, b.year) as is_same
         from weighed as best
-        join weighed as b on b.queue_id = best.queue_id and b.confidence >= 'low' and b.rejection is null
-        where best.place = 1 and best.rejection is null
+        join weighed as b on b.queue_id = best.queue_id
+        where best.place = 1 and best.rejection is null and b.rejection is null and b.confidence >= 'low'
     ),
 
     -- Only where another work comes near the best: which books are one with each of those that compete, and how many providers know it.
@@ -230,9 +233,9 @@ as $$
     left join choices as c on c.queue_id = b.queue_id
     left join agreements as a on a.queue_id = b.queue_id
 $$;
-comment on function enrichment.choose_books(uuid[], boolean) is
-'score_candidates with the choice made: other works whose title and author fit as well (a point apart at most), equal ISBN or none on both sides, are rivals. Where two providers know one of them and the others one does, that one is best and has no rivals.';
-revoke all on function enrichment.choose_books(uuid[], boolean) from public, anon, authenticated, service_role;
+comment on function enrichment.choose_books(enrichment.scored_book[]) is
+'The answer of score_candidates with the choice made: other works whose title and author fit as well (a point apart at most), equal ISBN or none on both sides, are rivals. Where two providers know one of them and the others one does, that one is best and has no rivals.';
+revoke all on function enrichment.choose_books(enrichment.scored_book[]) from public, anon, authenticated, service_role;
 
 create type enrichment.offered_value as (
     queue_id uuid, field text, value text, provider text, work_key text, source_record jsonb, confidence enrichment.confidence,
@@ -559,7 +562,8 @@ begin
     perform enrichment.parse_records(resolve_rows.queue_ids);
     perform enrichment.lock_catalogue(resolve_rows.queue_ids);
 
-    select array_agg(b) into books from enrichment.choose_books(resolve_rows.queue_ids) as b;
+    select array_agg(s) into books from enrichment.score_candidates(resolve_rows.queue_ids) as s;
+    select array_agg(b) into books from enrichment.choose_books(books) as b;
     select array_agg(o) into offers from enrichment.offer_values(books) as o;
     select array_agg(v) into verdicts from enrichment.reach_verdicts(resolve_rows.queue_ids, books, offers) as v;
 

@@ -57,7 +57,7 @@ as $$
         select
             b as book,
             enrichment.explain_match(w.title_parts, b.title_parts, w.author_parts, b.author_parts, b.isbn_score) as match
-        from enrichment.choose_books(array[explain_candidates.queue_id], true) as b
+        from enrichment.choose_books(array(select s from enrichment.score_candidates(array[explain_candidates.queue_id], true) as s)) as b
         join public.enrichment_queue as q on q.id = b.queue_id
         join enrichment.parsed_works as w on w.work_id = q.work_id
     )
@@ -148,7 +148,8 @@ begin
     from enrichment.enqueue_works(weigh_works.work_ids, null, 'manual_bulk', enrichment.acting_reader(), 50, null) as o;
     select array_agg(o.queue_id) into open_ids from unnest(outcomes) as o where o.outcome in ('enqueued', 'already_open');
     perform enrichment.parse_records(open_ids);
-    select array_agg(b) into books from enrichment.choose_books(open_ids) as b;
+    select array_agg(s) into books from enrichment.score_candidates(open_ids) as s;
+    select array_agg(b) into books from enrichment.choose_books(books) as b;
     select array_agg(v) into offers from enrichment.offer_values(books) as v;
 
     return query
