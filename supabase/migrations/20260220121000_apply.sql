@@ -403,6 +403,23 @@ create type enrichment.verdict as (
 );
 comment on type enrichment.verdict is 'What becomes of a queue row once its candidates are weighed; lookup is what a pending one would ask next.';
 
+create function enrichment.explain_choice(is_contested boolean, agreement text[])
+returns text
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+begin
+    return case
+        when explain_choice.is_contested then ', but another book fits as well'
+        when cardinality(explain_choice.agreement) = 2 then ', two providers agree'
+        when cardinality(explain_choice.agreement) > 2 then format(', %s providers agree', cardinality(explain_choice.agreement))
+        else ''
+    end;
+end
+$$;
+comment on function enrichment.explain_choice(boolean, text[]) is
+'How the best candidate''s sentence ends: that a rival fits as well, or that providers agree on it.';
+revoke all on function enrichment.explain_choice(boolean, text[]) from public, anon, authenticated, service_role;
+
 create function enrichment.describe_candidates(books enrichment.scored_book[], offers enrichment.offered_value[])
 returns table (queue_id uuid, details jsonb)
 language sql stable set search_path = ''
@@ -431,11 +448,7 @@ as $$
     select
         e.queue_id,
         jsonb_strip_nulls(jsonb_build_object(
-            'sentence', (array_agg(e.match ->> 'sentence' order by e.place))[1] || case
-                when bool_or(e.is_contested) then ', but another book fits as well'
-                when bool_or(e.agreement is not null) then ', two providers agree'
-                else ''
-            end,
+            'sentence', (array_agg((e.match ->> 'sentence') || enrichment.explain_choice(e.is_contested, e.agreement) order by e.place))[1],
             'candidates', jsonb_agg(jsonb_build_object(
                 'candidate', e.candidate, 'provider', e.provider, 'work_key', e.work_key, 'title', e.title, 'authors', e.authors,
                 'title_score', e.title_score, 'author_score', e.author_score, 'isbn_score', e.isbn_score, 'confidence', e.confidence,

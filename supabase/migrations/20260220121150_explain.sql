@@ -8,11 +8,8 @@ language plpgsql stable set search_path = ''
 as $$
 declare
     unknown_id uuid;
-    this_id uuid;
 begin
-    foreach this_id in array coalesce(refuse_foreign_works.work_ids, '{}') loop
-        perform enrichment.refuse_foreign_work(this_id);
-    end loop;
+    perform enrichment.refuse_foreign_work(asked.id) from unnest(refuse_foreign_works.work_ids) as asked (id);
     select asked.id into unknown_id
     from unnest(refuse_foreign_works.work_ids) as asked (id)
     where not exists (select 1 from public.works as w where w.id = asked.id)
@@ -68,8 +65,7 @@ as $$
         (e.book).title_score, (e.book).author_score, (e.book).isbn_score, (e.book).confidence,
         (e.match ->> 'sentence') || case
             when (e.book).rejection = 'passed_over' then ', another was chosen instead'
-            when (e.book).is_rival or ((e.book).is_contested and (e.book).place = 1) then ', but another book fits as well'
-            when (e.book).place = 1 and (e.book).agreement is not null then ', two providers agree'
+            when (e.book).is_rival or (e.book).place = 1 then enrichment.explain_choice((e.book).is_contested, (e.book).agreement)
             else ''
         end,
         e.match -> 'parts', jsonb_strip_nulls((e.book)."values"), coalesce((e.book).rejection = 'dismissed', false)

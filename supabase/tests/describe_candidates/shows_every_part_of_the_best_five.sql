@@ -6,7 +6,7 @@ select tests.switch_on();
 select tests.create_book() as work \gset
 select tests.enrich(:'work', tests.replies(
     tests.search_reply(), tests.search_reply(author => 'Some Body', work_key => '/works/OL2W'), tests.search_reply('A', work_key => '/works/OL3W'), tests.search_reply('B', work_key => '/works/OL4W'),
-    tests.search_reply('C', work_key => '/works/OL5W')
+    tests.search_reply('C', work_key => '/works/OL5W'), tests.search_reply('D', work_key => '/works/OL6W'), tests.search_reply('E', work_key => '/works/OL7W')
 )) as row \gset
 create temp table shown as
 select c, place from jsonb_array_elements((tests.queue_row(:'row')).match_details -> 'candidates') with ordinality as shown (c, place);

@@ -11,8 +11,10 @@ READER_VERBS = {
     "approve_enrichment",
     "dismiss_enrichment",
     "enrichment_status",
+    "explain_enrichment",
     "list_enrichment",
     "lock_fields",
+    "preview_enrichment",
     "trigger_enrichment",
     "trigger_missing_enrichment",
 }
