@@ -393,7 +393,7 @@ def measure_catalogue(connection: Connection, path: Path) -> Row:
     """What would happen if a provider offered every other book of the author, and if it offered the book.
 
     Candidates are offered in two writings: as the catalogue prints them, and without "(Series, #n)", as
-    providers do. `wrong` and `itself` count a title once, whichever writing was taken or missed.
+    providers do. `wrong` counts a title once, whichever writing was taken; `itself` is the title as printed.
     """
     books = read_catalogue(path)
     for book in books:
@@ -405,14 +405,15 @@ def measure_catalogue(connection: Connection, path: Path) -> Row:
     others = [row for row in rows if row["one"] != row["other"]]
     by_request = [row for row in others if request_accepts(books[row["one"]], books[row["other"]])]
     wrong = {row["one"]: row["other"] for row in others if row["as_printed"] or row["without_series"]}
-    itself = [row["as_printed"] and row["without_series"] for row in rows if row["one"] == row["other"]]
+    itself = [row for row in rows if row["one"] == row["other"]]
     return {
         "titles": len(books),
         "pairs": len(others),
         "wrong": share(len(wrong), len(books)),
         "wrong_as_printed": share(len({row["one"] for row in others if row["as_printed"]}), len(books)),
         "wrong_by_request_rule": share(len({row["one"] for row in by_request}), len(books)),
-        "itself": share(sum(itself), len(books)),
+        "itself": share(sum(row["as_printed"] for row in itself), len(books)),
+        "itself_without_series": share(sum(row["without_series"] for row in itself), len(books)),
         "examples": [f"{books[one]['title']} ← {books[other]['title']}" for one, other in wrong.items()],
     }
 
@@ -524,7 +525,8 @@ def show(result: Row, out: Console) -> None:
             f"Catalogue of {books['titles']:,} titles, every other book of the author as candidate: "
             f"{shown_rate(books['wrong'], True)} of titles would get a wrong cover "
             f"(the request's rule: {shown_rate(books['wrong_by_request_rule'], True)}); "
-            f"{shown_rate(books['itself'], True)} take their own book."
+            f"{shown_rate(books['itself'], True)} take their own book, "
+            f"{shown_rate(books['itself_without_series'], True)} also without its series."
         )
     stored, raw = result["pairs_per_second"], result["raw_pairs_per_second"]
     other = result["rapidfuzz_pairs_per_second"]
