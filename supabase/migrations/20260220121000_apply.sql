@@ -420,6 +420,28 @@ comment on function enrichment.explain_choice(boolean, text[]) is
 'How the best candidate''s sentence ends: that a rival fits as well, or that providers agree on it.';
 revoke all on function enrichment.explain_choice(boolean, text[]) from public, anon, authenticated, service_role;
 
+create function enrichment.compact_parts(parts jsonb)
+returns jsonb
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+declare
+    compact jsonb := compact_parts.parts;
+    side text;
+begin
+    foreach side in array array['ours', 'theirs'] loop
+        compact := jsonb_set(compact, array['title', side], coalesce((
+            select jsonb_object_agg(part.key, part.value)
+            from jsonb_each(compact #> array['title', side]) as part
+            where jsonb_typeof(part.value) = 'string' and part.value <> '""'
+        ), '{}'));
+    end loop;
+    return compact;
+end
+$$;
+comment on function enrichment.compact_parts(jsonb) is
+'The parts of explain_match as they are kept with a row: of a title what it says, without the lists that are derived from it.';
+revoke all on function enrichment.compact_parts(jsonb) from public, anon, authenticated, service_role;
+
 create function enrichment.describe_candidates(books enrichment.scored_book[], offers enrichment.offered_value[])
 returns table (queue_id uuid, details jsonb)
 language sql stable set search_path = ''
@@ -452,7 +474,7 @@ as $$
             'candidates', jsonb_agg(jsonb_build_object(
                 'candidate', e.candidate, 'provider', e.provider, 'work_key', e.work_key, 'title', e.title, 'authors', e.authors,
                 'title_score', e.title_score, 'author_score', e.author_score, 'isbn_score', e.isbn_score, 'confidence', e.confidence,
-                'sentence', e.match -> 'sentence', 'parts', case when e.place = 1 or e.confidence >= 'low' then e.match -> 'parts' end,
+                'sentence', e.match -> 'sentence', 'parts', case when e.place = 1 or e.confidence >= 'low' then enrichment.compact_parts(e.match -> 'parts') end,
                 'source_record', e.source_record, 'source_url', enrichment.source_url(e.provider, e.work_key), 'cover_url', e.cover_url,
                 'values', case when e.is_rival or (e.is_contested and e.place = 1) then c."values" end
             ) order by e.place),
