@@ -534,10 +534,20 @@ comment on function enrichment.parse_new_works(integer) is
 'Folds works that were added or renamed behind our back, the newest first, within a reader''s patience (0.3 ms each): an import finds works by their folded title.';
 revoke all on function enrichment.parse_new_works(integer) from public, anon, authenticated, service_role;
 
+create view enrichment.valid_records with (security_invoker = true) as
+select s.provider, s.entity_type, s.provider_id, s.fetched_at, s.raw ? 'no_match' as is_miss
+from enrichment.settings as t
+cross join public.source_records as s
+-- The first line is for speed: to look into a large reply means to unpack it.
+where s.fetched_at > now() - make_interval(days => least(t.record_valid_days, t.miss_valid_days))
+    or s.fetched_at > now() - make_interval(days => case when s.raw ? 'no_match' then t.miss_valid_days else t.record_valid_days end);
+revoke all on enrichment.valid_records from public, anon, authenticated, service_role;
+comment on view enrichment.valid_records is 'Source records that still answer without a call: replies for record_valid_days, misses for miss_valid_days.';
+
 create view enrichment.queue_records with (security_invoker = true) as
 select
     path.queue_id, path.is_open, path.scored_at, s.provider::text as provider, s.entity_type::text as entity_type,
-    s.provider_id::text as provider_id, s.fetched_at, s.raw ? 'no_match' as is_miss
+    s.provider_id::text as provider_id, s.fetched_at, s.is_miss
 from (
     select q.id as queue_id, q.is_open, q.scored_at, x.provider, x.entity_type, x.provider_id
     from public.enrichment_queue as q
@@ -559,11 +569,8 @@ from (
     join enrichment.parsed_works as w on w.work_id = q.work_id
     join enrichment.providers as p on p.fills <> '{}'
 ) as path
-cross join enrichment.settings as t
-join public.source_records as s
-    on s.provider = path.provider and s.entity_type = path.entity_type and s.provider_id = path.provider_id
-where s.fetched_at > now() - make_interval(days => t.record_valid_days)
-    or (s.fetched_at > now() - make_interval(days => t.miss_valid_days) and s.raw ? 'no_match');
+join enrichment.valid_records as s
+    on s.provider = path.provider and s.entity_type = path.entity_type and s.provider_id = path.provider_id;
 revoke all on enrichment.queue_records from public, anon, authenticated, service_role;
 comment on view enrichment.queue_records is
 'The still valid source records that speak of a queue row''s work: by external id of the work or its edition, by our look-up of its ISBN or of its title.';
@@ -742,22 +749,16 @@ cross join lateral enrichment.isbn_key(coalesce(nullif(e.isbn13, ''), e.isbn10))
 cross join enrichment.settings as t
 join enrichment.providers as p on p.fills <> '{}'
 join enrichment.provider_states as s on s.provider = p.provider and s.is_permitted
-left join public.source_records as by_isbn
+left join enrichment.valid_records as by_isbn
     on by_isbn.provider = p.provider and by_isbn.entity_type = 'isbn_lookup' and by_isbn.provider_id = isbn
-        and by_isbn.fetched_at > now() - make_interval(
-            days => case when by_isbn.raw ? 'no_match' then t.miss_valid_days else t.record_valid_days end
-        )
-left join public.source_records as by_title
+left join enrichment.valid_records as by_title
     on by_title.provider = p.provider and by_title.entity_type = 'title_lookup' and by_title.provider_id = w.lookup_key
-        and by_title.fetched_at > now() - make_interval(
-            days => case when by_title.raw ? 'no_match' then t.miss_valid_days else t.record_valid_days end
-        )
 cross join lateral (
     select 1 as rank, 'isbn' as kind, isbn as key
-    where isbn is not null and by_isbn.id is null
+    where isbn is not null and by_isbn.provider is null
     union all
     select 2, 'title', w.lookup_key
-    where by_title.id is null and (isbn is null or by_isbn.raw ? 'no_match')
+    where by_title.provider is null and (isbn is null or by_isbn.is_miss)
 ) as stage
 where not p.needs_opt_in or exists (
     select 1 from public.users as u

@@ -1,4 +1,4 @@
-"""Looking ahead beside those who work: nobody is lost, nobody waits in a circle, what was foretold comes true."""
+"""Looking ahead beside those who work: nobody waits in a circle, and what was foretold comes true."""
 
 import asyncio
 from typing import Any

@@ -1,0 +1,19 @@
+-- Replies answer for seven days and misses for fourteen, or for whatever the settings say, be it the other way round.
+begin;
+select plan(2);
+
+insert into public.source_records (provider, entity_type, provider_id, raw, fetched_at)
+select 'openlibrary', 'isbn_lookup', kind || ' of ' || days || ' days', case kind when 'miss' then '{"no_match": true}' else '{"docs": []}' end::jsonb, now() - make_interval(days => days)
+from unnest(array['reply', 'miss']) as kind cross join unnest(array[2, 5, 10, 20]) as days;
+
+select set_eq(
+    'select provider_id::text, is_miss from enrichment.valid_records',
+    $$ values ('reply of 2 days', false), ('reply of 5 days', false), ('miss of 2 days', true), ('miss of 5 days', true), ('miss of 10 days', true) $$, 'seven and fourteen days'
+);
+select count(*) from public.configure_enrichment('{"record_valid_days": 15, "miss_valid_days": 3}');
+select set_eq(
+    'select provider_id::text from enrichment.valid_records', array['reply of 2 days', 'reply of 5 days', 'reply of 10 days', 'miss of 2 days'], 'fifteen and three'
+);
+
+select * from finish();
+rollback;
