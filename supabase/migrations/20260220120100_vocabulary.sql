@@ -24,12 +24,32 @@ comment on type enrichment.confidence is 'How sure we are that a candidate is th
 create type enrichment.trigger_source as enum ('post_import', 'manual_bulk', 'scheduled');
 comment on type enrichment.trigger_source is 'Who asked: an import, a person, or the system itself.';
 
-create type enrichment.title_parts as (full_key text, main_key text, series_number text);
+create type enrichment.title_parts as (
+    full_key text,       -- the whole title with its subtitle, without what stands in brackets
+    main_key text,       -- the title before its subtitle
+    series_number text,  -- 3, 0.5 or 1-3, from "(The Hunger Games, #3)" or "Vol. 3"
+    core_key text,       -- main title and subtitle, without edition, kind of book and series
+    subtitle_key text,   -- empty where none
+    series_key text,     -- the series' name
+    volume text,         -- the number that is part of this very title: "Batman: Hush, Vol. 2"
+    derivative text,     -- "study guide", "graphic novel": the words that say it is not the book itself
+    omnibus text,        -- "trilogy", "and other stories": the words that say it is several books
+    numbers text [],     -- every number in core_key
+    forms text [],       -- the keys under which it may be printed too
+    words text []        -- its telling words, sorted
+);
 comment on type enrichment.title_parts is
-'A title folded for comparison: with its subtitle, without it, and the number in its series where one is named.';
+'A title taken apart for comparison by parse_title(): every part folded, null or empty where the title has none.';
 
-create type enrichment.author_parts as (names text [], initialled text [], last_names text []);
-comment on type enrichment.author_parts is 'Authors folded for comparison: whole names, last name with first initial, last names.';
+create type enrichment.author_parts as (
+    names text [],        -- whole names
+    initialled text [],   -- last name and first initial, in the ways they may be written
+    last_names text [],
+    spellings text [],    -- names without spaces, and with their words sorted
+    first_names text [],
+    single_names text []  -- names of one word: Voltaire
+);
+comment on type enrichment.author_parts is 'Authors folded for comparison by parse_authors(); null where none is known.';
 
 create type enrichment.candidate_fields as (
     work_key text, edition_key text, title text, subtitle text, author_names text [], author_ids text [], isbns text [],

@@ -2,7 +2,7 @@
 begin;
 select plan(4);
 
-select is(enrichment.parse_authors(t.names), row(null, null, null)::enrichment.author_parts, coalesce(t.names::text, 'null'))
+select is(enrichment.parse_authors(t.names), '(,,,,,)'::enrichment.author_parts, coalesce(t.names::text, 'null'))
 from (values (null::text[]), ('{}'), ('{"", "???"}'), ('{null}')) as t (names);
 
 select * from finish();
