@@ -11,7 +11,7 @@ declare
 begin
     -- Most titles are ASCII, and for those normalizing would be most of the work.
     if octet_length(plain) <> length(plain) then
-        plain := normalize(regexp_replace(normalize(translate(plain, '´', ''''), nfkd), U&'[\0300-\036F]', '', 'g'), nfkc);
+        plain := lower(normalize(regexp_replace(normalize(translate(plain, '´', ''''), nfkd), U&'[\0300-\036F]', '', 'g'), nfkc));
         plain := translate(plain, 'øłđðı‘’ʼ', 'olddi''''''');
         plain := replace(replace(replace(replace(plain, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
     end if;
@@ -22,28 +22,24 @@ comment on function enrichment.fold_text(text) is
 'Text for comparison: lower case, no accents, & as and, ligatures and wide letters spelled out, every other sign one space. Letters of all scripts stay.';
 revoke all on function enrichment.fold_text(text) from public, anon, authenticated, service_role;
 
-create function enrichment.fold_numbers(folded text)
+create function enrichment.digits_of(words text[])
 returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
     units constant text[] := '{one,two,three,four,five,six,seven,eight,nine,ten,eleven,twelve,thirteen,fourteen,fifteen,sixteen,seventeen,
-        eighteen,nineteen}';
-    tens constant text[] := '{ten,twenty,thirty,forty,fifty,sixty,seventy,eighty,ninety}';
+        eighteen,nineteen}'::text[];
+    tens constant text[] := '{ten,twenty,thirty,forty,fifty,sixty,seventy,eighty,ninety}'::text[];
     ordinals constant text[] := '{first,second,third,fourth,fifth,sixth,seventh,eighth,ninth,tenth,eleventh,twelfth,thirteenth,fourteenth,
-        fifteenth,sixteenth,seventeenth,eighteenth,nineteenth,twentieth}';
-    romans constant text[] := '{i,ii,iii,iv,v,vi,vii,viii,ix,x,xi,xii,xiii,xiv,xv,xvi,xvii,xviii,xix,xx}';
-    words text[] := string_to_array(fold_numbers.folded, ' ');
-    done text[] := '{}';
+        fifteenth,sixteenth,seventeenth,eighteenth,nineteenth,twentieth}'::text[];
+    romans constant text[] := '{i,ii,iii,iv,v,vi,vii,viii,ix,x,xi,xii,xiii,xiv,xv,xvi,xvii,xviii,xix,xx}'::text[];
+    done text[] := '{}'::text[];
     value integer;  -- of the number being read: nineteen, 1980, 1984
     word text;
     previous text := '';
     part integer;
 begin
-    if (words && (units || tens || ordinals || romans || '{hundred,thousand}')) is not true then
-        return fold_numbers.folded;
-    end if;
-    foreach word in array words loop
+    foreach word in array digits_of.words loop
         part := coalesce(array_position(units, word), 10 * array_position(tens, word));
         case
             when part < 10 and value % 10 = 0 and value % 100 <> 10 or part >= 10 and value % 100 = 0 then
@@ -68,6 +64,26 @@ begin
         previous := word;
     end loop;
     return array_to_string(done || value::text, ' ');
+end
+$$;
+comment on function enrichment.digits_of(text[]) is
+'The words of a folded text joined, its numbers as digits; fold_numbers() asks only where there is one.';
+revoke all on function enrichment.digits_of(text[]) from public, anon, authenticated, service_role;
+
+create function enrichment.fold_numbers(folded text)
+returns text
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+declare
+    words text[] := string_to_array(fold_numbers.folded, ' ');
+begin
+    return case
+        when words && '{one,two,three,four,five,six,seven,eight,nine,ten,eleven,twelve,thirteen,fourteen,fifteen,sixteen,seventeen,eighteen,
+            nineteen,twenty,thirty,forty,fifty,sixty,seventy,eighty,ninety,hundred,thousand,first,second,third,fourth,fifth,sixth,seventh,
+            eighth,ninth,tenth,eleventh,twelfth,thirteenth,fourteenth,fifteenth,sixteenth,seventeenth,eighteenth,nineteenth,twentieth,i,ii,
+            iii,iv,v,vi,vii,viii,ix,x,xi,xii,xiii,xiv,xv,xvi,xvii,xviii,xix,xx}'::text[] then enrichment.digits_of(words)
+        else fold_numbers.folded
+    end;
 end
 $$;
 comment on function enrichment.fold_numbers(text) is
@@ -98,93 +114,89 @@ returns text[]
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
+    -- Open Library names many works in the language they were written in. These are everyday words of titles: enough for "La guerre et
+    -- la paix", no translation. British spellings and abbreviations go the same way.
+    glossary constant jsonb :=
+        '{"acqua": "water", "agua": "water", "allgemeine": "general", "alquimista": "alchemist", "alte": "old", "amante": "lover",
+        "ame": "soul", "amerique": "america", "ames": "souls", "amica": "friend", "amor": "love", "amore": "love", "amour": "love",
+        "anima": "soul", "anneaux": "rings", "anos": "years", "ans": "years", "anunciada": "foretold", "arbol": "tree",
+        "arbre": "tree", "automne": "autumn", "bambino": "child", "baum": "tree", "bianca": "white", "bianco": "white",
+        "blanc": "white", "blanca": "white", "blanche": "white", "blanco": "white", "bok": "book", "bonheur": "happiness",
+        "bosco": "forest", "bosque": "forest", "buch": "book", "bucher": "books", "calle": "street", "casa": "house",
+        "cegueira": "blindness", "cent": "hundred", "centre": "center", "chat": "cat", "chateau": "castle", "chien": "dog",
+        "chute": "fall", "cidade": "city", "cielo": "heaven", "cien": "hundred", "cimitero": "cemetery", "cinq": "five",
+        "citta": "city", "ciudad": "city", "coeur": "heart", "colera": "cholera", "colour": "color", "colours": "colors",
+        "commedia": "comedy", "comte": "count", "confessions": "confession", "contrat": "contract", "coracao": "heart",
+        "corazon": "heart", "coronel": "colonel", "cronica": "chronicle", "cuore": "heart", "dangereuses": "dangerous", "dei": "gods",
+        "democratie": "democracy", "dernier": "last", "derniere": "last", "deux": "two", "deuxieme": "2nd", "dia": "day",
+        "diable": "devil", "diablo": "devil", "dias": "days", "diavolo": "devil", "dieu": "god", "dieux": "gods", "dio": "god",
+        "dios": "god", "dioses": "gods", "discours": "discourse", "divina": "divine", "dod": "death", "doden": "death",
+        "donna": "woman", "donne": "women", "dos": "two", "dr": "doctor", "drei": "three", "dukkehjem": "doll", "eau": "water",
+        "ecole": "school", "enfant": "child", "enfants": "children", "ensaio": "essay", "erde": "earth", "erste": "1st",
+        "espada": "sword", "espiritus": "spirits", "esprit": "spirit", "esprits": "spirits", "ete": "summer", "etranger": "stranger",
+        "etre": "being", "fable": "fables", "fantome": "phantom", "favour": "favor", "favourite": "favorite", "femme": "woman",
+        "femmes": "women", "feu": "fire", "feuer": "fire", "figlia": "daughter", "fille": "girl", "filles": "girls",
+        "fleurs": "flowers", "foret": "forest", "fortuna": "fortune", "fratelli": "brothers", "frau": "woman", "fred": "peace",
+        "fremde": "stranger", "frieden": "peace", "frygt": "fear", "fuego": "fire", "fuoco": "fire", "geist": "spirit",
+        "geister": "spirits", "geniale": "brilliant", "geschichte": "story", "giorno": "day", "gott": "god", "gotter": "gods",
+        "grey": "gray", "guerra": "war", "guerre": "war", "harbour": "harbor", "haus": "house", "hermano": "brother",
+        "hermanos": "brothers", "herz": "heart", "hidalgo": "gentleman", "hija": "daughter", "hijo": "son", "hijos": "sons",
+        "himmel": "sky", "histoire": "story", "historia": "story", "hiver": "winter", "hjarta": "heart", "hjerte": "heart",
+        "hombre": "man", "hombres": "men", "homem": "man", "homme": "man", "hommes": "man", "honour": "honor", "hundert": "hundred",
+        "hus": "house", "ile": "island", "ilha": "island", "ingenioso": "ingenious", "insel": "island", "inverno": "winter",
+        "invisibili": "invisible", "isla": "island", "isola": "island", "jahre": "years", "japones": "japanese", "jardin": "garden",
+        "jewellery": "jewelry", "jour": "day", "jours": "days", "juego": "game", "jungen": "young", "kaerlighed": "love",
+        "karlek": "love", "kinder": "children", "kommunistische": "communist", "kommunistischen": "communist", "konge": "king",
+        "konig": "king", "konigin": "queen", "krieg": "war", "krig": "war", "krigen": "war", "kritik": "critique",
+        "kultur": "civilization", "kung": "king", "laberinto": "labyrinth", "labour": "labor", "leben": "life", "leiden": "sorrows",
+        "letzte": "last", "libro": "book", "liebe": "love", "lieues": "leagues", "liv": "life", "livet": "life", "livre": "book",
+        "livro": "book", "lois": "laws", "luna": "moon", "lune": "moon", "madchen": "girl", "madre": "mother", "maison": "house",
+        "manifest": "manifesto", "mann": "man", "meer": "sea", "memoria": "memories", "memorias": "memories", "mensch": "human",
+        "menschen": "humans", "mer": "sea", "mers": "sea", "methode": "method", "mille": "thousand", "mir": "peace",
+        "miserables": "miserable", "mond": "moon", "monde": "world", "mondo": "world", "mort": "death", "morte": "death",
+        "morts": "dead", "mousquetaires": "musketeers", "mr": "mister", "mt": "mount", "muerte": "death", "mujer": "woman",
+        "mujeres": "women", "mulher": "woman", "mundo": "world", "mysterieuse": "mysterious", "mythe": "myth", "nacht": "night",
+        "nakazanie": "punishment", "nat": "night", "natt": "night", "nausee": "nausea", "neant": "nothingness", "negra": "black",
+        "negro": "black", "neige": "snow", "neighbour": "neighbor", "nera": "black", "nero": "black", "neues": "new", "nino": "child",
+        "ninos": "children", "noche": "night", "noir": "black", "noire": "black", "noite": "night", "notte": "night", "nuit": "night",
+        "nuits": "nights", "oiseau": "bird", "ombra": "shadow", "otono": "autumn", "pace": "peace", "padre": "father",
+        "paix": "peace", "parfum": "perfume", "partei": "party", "patriarca": "patriarch", "paz": "peace", "pendolo": "pendulum",
+        "pensees": "thoughts", "perdida": "lost", "perdido": "lost", "perdu": "lost", "perdue": "lost", "perduta": "lost",
+        "perduto": "lost", "peste": "plague", "petit": "little", "petite": "little", "pierre": "stone", "planete": "planet",
+        "poupee": "doll", "premier": "1st", "premiere": "1st", "prestuplenie": "crime", "primera": "1st", "primero": "1st",
+        "principe": "prince", "printemps": "spring", "prisionero": "prisoner", "prozess": "trial", "quijote": "quixote",
+        "rainha": "queen", "recherche": "search", "regina": "queen", "rei": "king", "reina": "queen", "reine": "queen",
+        "reinen": "pure", "reise": "journey", "relativitatstheorie": "relativity", "reloj": "clock", "retrato": "portrait",
+        "rey": "king", "roi": "king", "rois": "kings", "roja": "red", "rojo": "red", "roman": "novel", "rossa": "red", "rosso": "red",
+        "rouge": "red", "sangre": "blood", "schatten": "shadow", "schloss": "castle", "schwarz": "black", "schwarze": "black",
+        "secreto": "secret", "seele": "soul", "segreto": "secret", "seigneur": "lord", "sein": "being", "sexe": "sex",
+        "singes": "apes", "soledad": "solitude", "sombra": "shadow", "sous": "under", "spezielle": "special", "spiel": "game",
+        "st": "saint", "stadt": "city", "storia": "story", "sueno": "dream", "suenos": "dreams", "sult": "hunger", "svalt": "hunger",
+        "tempo": "time", "temps": "time", "terra": "earth", "terre": "earth", "teufel": "devil", "theatre": "theater",
+        "theorie": "theory", "tiempo": "time", "tod": "death", "tiempos": "time", "tierra": "earth", "tragedie": "tragedy", "traum": "dream",
+        "traume": "dreams", "traveller": "traveler", "travellers": "travelers", "tres": "three", "trois": "three", "uber": "on",
+        "ultima": "last", "ultimo": "last", "unbehagen": "discontents", "unendliche": "neverending", "uomo": "man",
+        "varlden": "world", "vento": "wind", "verden": "world", "verlorene": "lost", "verlorenen": "lost", "vernunft": "reason",
+        "verwandlung": "metamorphosis", "viaggiatore": "traveler", "viaggio": "journey", "viaje": "journey", "vida": "life",
+        "vie": "life", "viento": "wind", "ville": "city", "vingt": "twenty", "vita": "life", "voina": "war", "vorleser": "reader",
+        "voyage": "journey", "voyages": "journey", "vs": "versus", "wald": "forest", "wasser": "water", "weiss": "white",
+        "weisse": "white", "welt": "world", "wille": "will", "zauberer": "wizard", "zeit": "time", "zwei": "two", "бесы": "demons",
+        "братья": "brothers", "война": "war", "времени": "time", "герои": "hero", "дети": "children", "души": "souls",
+        "евгении": "eugene", "идиот": "idiot", "карамазовы": "karamazov", "маргарита": "margarita", "мастер": "master",
+        "мертвые": "dead", "мир": "peace", "наказание": "punishment", "нашего": "our", "отцы": "fathers", "преступление": "crime",
+        "сердце": "heart", "собачье": "dog"}'::jsonb;
     words text[] := string_to_array(title_words.folded, ' ');
     telling text;
 begin
-    -- Open Library names many works in the language they were written in. These are everyday words of well-known titles: enough for
-    -- "La guerre et la paix", no translation. British spellings and abbreviations go the same way.
-    select string_agg(coalesce(
-        '{"acqua": "water", "agua": "water", "allgemeine": "general", "alma": "soul", "alquimista": "alchemist", "alte": "old",
-            "amante": "lover", "ame": "soul", "amerique": "america", "ames": "souls", "amica": "friend", "amor": "love",
-            "amore": "love", "amour": "love", "anima": "soul", "anneaux": "rings", "anos": "years", "ans": "years",
-            "anunciada": "foretold", "arbol": "tree", "arbre": "tree", "automne": "autumn", "bambino": "child", "baum": "tree",
-            "bianca": "white", "bianco": "white", "blanc": "white", "blanca": "white", "blanche": "white", "blanco": "white",
-            "bog": "book", "bok": "book", "bonheur": "happiness", "bosco": "forest", "bosque": "forest", "buch": "book",
-            "bucher": "books", "calle": "street", "casa": "house", "cegueira": "blindness", "cent": "hundred", "centre": "center",
-            "chat": "cat", "chateau": "castle", "chien": "dog", "chute": "fall", "cidade": "city", "cielo": "heaven",
-            "cien": "hundred", "cimitero": "cemetery", "cinq": "five", "citta": "city", "ciudad": "city", "coeur": "heart",
-            "colera": "cholera", "colour": "color", "colours": "colors", "commedia": "comedy", "comte": "count",
-            "confessions": "confession", "contrat": "contract", "coracao": "heart", "corazon": "heart", "coronel": "colonel",
-            "cronica": "chronicle", "cuore": "heart", "dangereuses": "dangerous", "dei": "gods", "democratie": "democracy",
-            "dernier": "last", "derniere": "last", "deux": "two", "deuxieme": "2nd", "dia": "day", "diable": "devil",
-            "diablo": "devil", "dias": "days", "diavolo": "devil", "dieu": "god", "dieux": "gods", "dio": "god", "dios": "god",
-            "dioses": "gods", "discours": "discourse", "divina": "divine", "dod": "death", "doden": "death", "donna": "woman",
-            "donne": "women", "dos": "two", "dr": "doctor", "drei": "three", "dukkehjem": "doll", "eau": "water",
-            "ecole": "school", "enfant": "child", "enfants": "children", "ensaio": "essay", "erde": "earth", "erste": "1st",
-            "espada": "sword", "espiritus": "spirits", "esprit": "spirit", "esprits": "spirits", "ete": "summer",
-            "etranger": "stranger", "etre": "being", "fable": "fables", "fantome": "phantom", "favour": "favor",
-            "favourite": "favorite", "femme": "woman", "femmes": "women", "feu": "fire", "feuer": "fire", "figlia": "daughter",
-            "fille": "girl", "filles": "girls", "fleurs": "flowers", "foret": "forest", "fortuna": "fortune",
-            "fratelli": "brothers", "frau": "woman", "fred": "peace", "fremde": "stranger", "frieden": "peace", "frygt": "fear",
-            "fuego": "fire", "fuoco": "fire", "geist": "spirit", "geister": "spirits", "geniale": "brilliant",
-            "geschichte": "story", "giorno": "day", "gott": "god", "gotter": "gods", "grey": "gray", "guerra": "war",
-            "guerre": "war", "harbour": "harbor", "haus": "house", "hermano": "brother", "hermanos": "brothers", "herz": "heart",
-            "hidalgo": "gentleman", "hija": "daughter", "hijo": "son", "hijos": "sons", "himmel": "sky", "histoire": "story",
-            "historia": "story", "hiver": "winter", "hjarta": "heart", "hjerte": "heart", "hombre": "man", "hombres": "men",
-            "homem": "man", "homme": "man", "hommes": "man", "honour": "honor", "hundert": "hundred", "hus": "house",
-            "ile": "island", "ilha": "island", "ingenioso": "ingenious", "insel": "island", "inverno": "winter",
-            "invisibili": "invisible", "isla": "island", "isola": "island", "jahre": "years", "japones": "japanese",
-            "jardin": "garden", "jewellery": "jewelry", "jour": "day", "jours": "days", "juego": "game", "jungen": "young",
-            "kaerlighed": "love", "kamp": "struggle", "karlek": "love", "kinder": "children", "kommunistische": "communist",
-            "kommunistischen": "communist", "konge": "king", "konig": "king", "konigin": "queen", "krieg": "war", "krig": "war",
-            "krigen": "war", "kritik": "critique", "kultur": "civilization", "kung": "king", "laberinto": "labyrinth",
-            "labour": "labor", "leben": "life", "leiden": "sorrows", "letzte": "last", "libro": "book", "liebe": "love",
-            "lieues": "leagues", "liv": "life", "livet": "life", "livre": "book", "livro": "book", "lois": "laws", "luna": "moon",
-            "lune": "moon", "madchen": "girl", "madre": "mother", "maison": "house", "manifest": "manifesto", "mann": "man",
-            "mar": "sea", "mare": "sea", "meer": "sea", "memoria": "memories", "memorias": "memories", "mensch": "human",
-            "menschen": "humans", "mer": "sea", "mers": "sea", "methode": "method", "mille": "thousand", "mir": "peace",
-            "miserables": "miserable", "mond": "moon", "monde": "world", "mondo": "world", "mort": "death", "morte": "death",
-            "morts": "dead", "mousquetaires": "musketeers", "mr": "mister", "mt": "mount", "muerte": "death", "mujer": "woman",
-            "mujeres": "women", "mulher": "woman", "mundo": "world", "mysterieuse": "mysterious", "mythe": "myth",
-            "nacht": "night", "nakazanie": "punishment", "nat": "night", "natt": "night", "nausee": "nausea",
-            "neant": "nothingness", "negra": "black", "negro": "black", "neige": "snow", "neighbour": "neighbor", "nera": "black",
-            "nero": "black", "neues": "new", "nino": "child", "ninos": "children", "noche": "night", "noir": "black",
-            "noire": "black", "noite": "night", "nome": "name", "notte": "night", "nuit": "night", "nuits": "nights",
-            "oiseau": "bird", "ombra": "shadow", "otono": "autumn", "pace": "peace", "padre": "father", "paix": "peace",
-            "parfum": "perfume", "partei": "party", "patriarca": "patriarch", "paz": "peace", "pendolo": "pendulum",
-            "pensees": "thoughts", "perdida": "lost", "perdido": "lost", "perdu": "lost", "perdue": "lost", "perduta": "lost",
-            "perduto": "lost", "peste": "plague", "petit": "little", "petite": "little", "pierre": "stone", "planete": "planet",
-            "poupee": "doll", "premier": "1st", "premiere": "1st", "prestuplenie": "crime", "prima": "1st", "primera": "1st",
-            "primero": "1st", "primo": "1st", "principe": "prince", "printemps": "spring", "prisionero": "prisoner",
-            "prozess": "trial", "quijote": "quixote", "rainha": "queen", "re": "king", "recherche": "search", "regina": "queen",
-            "rei": "king", "reina": "queen", "reine": "queen", "reinen": "pure", "reise": "journey",
-            "relativitatstheorie": "relativity", "reloj": "clock", "retrato": "portrait", "rey": "king", "roi": "king",
-            "rois": "kings", "roja": "red", "rojo": "red", "roman": "novel", "rossa": "red", "rosso": "red", "rot": "red",
-            "rouge": "red", "rue": "street", "sangre": "blood", "schatten": "shadow", "schloss": "castle", "schwarz": "black",
-            "schwarze": "black", "secreto": "secret", "seele": "soul", "segreto": "secret", "seigneur": "lord", "sein": "being",
-            "sexe": "sex", "singes": "apes", "soledad": "solitude", "sombra": "shadow", "sous": "under", "spezielle": "special",
-            "spiel": "game", "st": "saint", "stadt": "city", "storia": "story", "sueno": "dream", "suenos": "dreams",
-            "sult": "hunger", "svalt": "hunger", "tag": "day", "tempo": "time", "temps": "time", "terra": "earth",
-            "terre": "earth", "teufel": "devil", "theatre": "theater", "theorie": "theory", "tiempo": "time", "tiempos": "time",
-            "tierra": "earth", "tod": "death", "tragedie": "tragedy", "traum": "dream", "traume": "dreams",
-            "traveller": "traveler", "travellers": "travelers", "tres": "three", "trois": "three", "uber": "on", "ultima": "last",
-            "ultimo": "last", "unbehagen": "discontents", "unendliche": "neverending", "uomo": "man", "varlden": "world",
-            "vento": "wind", "verden": "world", "verlorene": "lost", "verlorenen": "lost", "vernunft": "reason",
-            "verwandlung": "metamorphosis", "viaggiatore": "traveler", "viaggio": "journey", "viaje": "journey", "vida": "life",
-            "vie": "life", "viento": "wind", "ville": "city", "vingt": "twenty", "vita": "life", "voina": "war",
-            "vorleser": "reader", "voyage": "journey", "voyages": "journey", "vs": "versus", "wald": "forest", "wasser": "water",
-            "weiss": "white", "weisse": "white", "welt": "world", "wille": "will", "zauberer": "wizard", "zeit": "time",
-            "zwei": "two", "бесы": "demons", "братья": "brothers", "война": "war", "времени": "time", "герои": "hero",
-            "дети": "children", "души": "souls", "евгении": "eugene", "идиот": "idiot", "карамазовы": "karamazov",
-            "маргарита": "margarita", "мастер": "master", "мертвые": "dead", "мир": "peace", "наказание": "punishment",
-            "нашего": "our", "отцы": "fathers", "преступление": "crime", "сердце": "heart", "собачье": "dog"}'::jsonb ->> word, word
-    ), ' ' order by place)
+    select string_agg(coalesce(glossary ->> word, glossary ->> rtrim(word, 's'), word), ' ' order by place)
     into telling
     from unnest(words) with ordinality as u (word, place)
-    where word <> all('{the,a,an,of,on,in,to,and,for,with,by,from,at,de,la,le,les,l,d,du,des,au,aux,en,el,los,las,lo,del,y,et,und,der,
-        die,das,den,im,von,zum,zur,il,gli,di,della,dell,delle,dello,do,da,dos,og,и,в}');
+    where word <> all('{the,a,an,of,on,in,to,and,for,with,by,from,at,de,la,le,les,l,d,du,des,au,aux,en,el,los,las,lo,del,un,une,una,ein,eine,
+        y,et,und,der,die,das,den,im,von,zum,zur,il,gli,di,della,dell,delle,dello,do,da,dos,og,и,в}');
 
-    telling := enrichment.fold_numbers(telling);
+    if string_to_array(telling, ' ') && '{two,three,five,twenty,hundred,thousand}'::text[] then
+        telling := enrichment.fold_numbers(telling);
+    end if;
     return case
         when telling is null then words
         when telling not like '% %' then array[telling]

@@ -31,7 +31,7 @@ as $$
 declare
     pieces text[] := array[split_title.bare];
     piece text;
-    segments text[] := '{}';
+    segments text[] := '{}'::text[];
 begin
     if split_title.bare like any('{%:%,%;%,%-%,%–%,%—%,% or%,%\, a%}') then
         pieces := regexp_split_to_array(
@@ -43,8 +43,8 @@ begin
         if piece like any('{% edition,% unabridged,% revised,% expanded,% updated,% illustrated,% the,% les,% of %,% by %}') then
             piece := regexp_replace(
                 piece,
-                '(?: (?:and|[0-9]+(?:st|nd|rd|th)|revised|updated|expanded|illustrated|annotated|deluxe|special|premium|anniversary'
-                '|collectors|new))* (?:edition|unabridged|revised|expanded|updated|illustrated)$| (?:the|les)$'
+                '(?:(?:^| )(?:and|[0-9]+(?:st|nd|rd|th)|revised|updated|expanded|illustrated|annotated|deluxe|special|premium|anniversary'
+                '|collectors|new))*(?:^| )(?:edition|unabridged|revised|expanded|updated|illustrated)$| (?:the|les)$'
                 '|(?<=(?:selected|collected|complete|other|short) (?:stories|poems|poetry|works|tales|plays|essays|writings))'
                 ' (?:of|by) .*$',
                 ''
@@ -165,7 +165,7 @@ declare
     segment text;
     volume text[];
     volume_of text;
-    kept text[] := '{}';
+    kept text[] := '{}'::text[];
 begin
     foreach segment in array place_segments.segments loop
         volume := enrichment.read_volume(segment);
@@ -180,6 +180,9 @@ begin
                 and (volume[1] is not null or segment not like '%book%')
             then
                 parts.volume := volume[2];
+            end if;
+            if volume[1] is null and volume[3] like 'of %' then
+                parts.series_key := coalesce(parts.series_key, enrichment.bare_title(substr(volume[3], 4)));
             end if;
             segment := case when volume[3] like 'of %' or volume[3] like 'in %' then '' else coalesce(volume[1], volume[3], '') end;
         end if;
@@ -216,9 +219,6 @@ declare
     forms text[] := array[parts.core_key, parts.main_key];
     prefix text;
 begin
-    if parts.volume is null then
-        forms := forms || enrichment.fold_numbers(parts.full_key);
-    end if;
     foreach prefix in array array[parts.series_key, series_forms.series_tail] loop
         if prefix <> parts.main_key then
             forms := forms || (prefix || ' ' || parts.core_key) || (prefix || ' ' || parts.main_key);
@@ -290,7 +290,7 @@ begin
             select word from unnest(string_to_array(parts.core_key, ' ')) as word where left(word, 1) between '0' and '9' order by 1
         );
     end if;
-    parts.forms := enrichment.series_forms(parts, series[3]);
+    parts.forms := enrichment.series_forms(parts, series[3]) || case when parts.volume is null then array[marks] end;
     parts.words := enrichment.title_words(parts.core_key);
     return parts;
 end
@@ -306,7 +306,7 @@ as $$
 declare
     piece text;
     names text[];
-    people text[] := '{}';
+    people text[] := '{}'::text[];
 begin
     if (split_authors.list like any(
         '{%;%,%&%,%/%,%|%,%\,%,%(%,%[%,% and %,% und %,% et %,% y %,% with %,% by %,%...%,%Jr%,%Sr%,%.D%,%PhD%,% II%,%Esq%}'
@@ -321,7 +321,9 @@ begin
         ),
         ' *; *| *[&/|] *| *\[?\m(?:and|und|et|y|with)\]? +'
     ) loop
-        continue when piece ilike any('{%translat%,%illustrat%,%narrat%,%foreword%,%introduc%,%read by%,%afterword%}');
+        continue when ltrim(piece, ' [(') ilike any('{translat%,illustrat%,narrat%,foreword%,introduc%,read by%,afterword%}');
+        piece := (select string_agg(name, ',' order by place) from unnest(string_to_array(piece, ',')) with ordinality as u (name, place)
+            where not name ilike any('{%translat%,%illustrat%,%narrat%,%foreword%,%introduc%,%read by%,%afterword%}'));
         piece := regexp_replace(
             translate(piece, '[]', ''), '\s*[(].*$|^\s*(?:edited|written|created|selected|compiled)?\s*\mby\M|,? *\meditors?\M.*$', '', 'i'
         );

@@ -37,7 +37,7 @@ declare
     shared integer := 0;
 begin
     if one.words && other.words then
-        select count(*) into shared from (select unnest(one.words) intersect all select unnest(other.words)) as common;
+        select count(*)::integer into shared from (select unnest(one.words) intersect all select unnest(other.words)) as common;
     end if;
     return case
         when one.main_key = other.main_key and shared >= 4 and shared * 4 >= shorter * 3
