@@ -41,6 +41,7 @@ from book_enrichment.records import (
     ImportProgress,
     LibraryLine,
     LibrarySummary,
+    MatchingOutcome,
     OverviewLine,
     Preview,
     ProviderLine,
@@ -53,6 +54,7 @@ from book_enrichment.records import (
     ReviewOutcome,
     Setting,
     SweepOutcome,
+    UndoOutcome,
     UsageLine,
     WorkStatus,
 )
@@ -350,6 +352,57 @@ class Database:
     async def dismiss_enrichment(self, queue_id: UUID) -> ReviewOutcome | None:
         """Not this book: the candidate is not proposed again."""
         return await self._first(ReviewOutcome, "dismiss_enrichment", queue_id=queue_id)
+
+    async def undo_enrichment(self, queue_id: UUID) -> UndoOutcome | None:
+        """Put back what a row wrote, where nobody changed it since."""
+        return await self._first(UndoOutcome, "undo_enrichment", queue_id=queue_id)
+
+    async def undo_import(self, import_id: UUID) -> list[UndoOutcome]:
+        """The same for a whole import, up to 1,000 books a call.
+
+        Call again while a line without `reason` comes back.
+        """
+        return await self._all(UndoOutcome, "undo_import", import_id=import_id)
+
+    async def approve_matching(
+        self,
+        confidence: str | None = None,
+        provider: str | None = None,
+        sentence: str | None = None,
+        import_id: UUID | None = None,
+        fields: Sequence[str] | None = None,
+        is_dry_run: bool | None = None,
+    ) -> MatchingOutcome:
+        """Approve every row in review that fits, up to 1,000; only counted unless `is_dry_run` is False."""
+        return await self._one(
+            MatchingOutcome,
+            "approve_matching",
+            confidence=confidence,
+            provider=provider,
+            sentence=sentence,
+            import_id=import_id,
+            fields=None if fields is None else list(fields),
+            is_dry_run=is_dry_run,
+        )
+
+    async def dismiss_matching(
+        self,
+        confidence: str | None = None,
+        provider: str | None = None,
+        sentence: str | None = None,
+        import_id: UUID | None = None,
+        is_dry_run: bool | None = None,
+    ) -> MatchingOutcome:
+        """Dismiss every row in review that fits, up to 1,000; only counted unless `is_dry_run` is False."""
+        return await self._one(
+            MatchingOutcome,
+            "dismiss_matching",
+            confidence=confidence,
+            provider=provider,
+            sentence=sentence,
+            import_id=import_id,
+            is_dry_run=is_dry_run,
+        )
 
     async def lock_fields(
         self, work_id: UUID, fields: Sequence[str], edition_id: UUID | None = None

@@ -1,0 +1,405 @@
+-- Taking it back. The log knows every value that was written and what stood there before; undo puts that back where the value is still
+-- the one that was written, and keeps and names what somebody changed since. The candidate stays remembered as having filled the field,
+-- so it does not come again. A whole import is undone the same way, a thousand rows a call. Locks go queue rows, works, editions, covers.
+
+create type enrichment.written_value as (
+    queue_id uuid, work_id uuid, edition_id uuid, field text, present jsonb, previous jsonb, is_ours boolean, storage_paths text []
+);
+comment on type enrichment.written_value is
+'A value that enrichment wrote: what stands there now and stood there before, whether it is still ours to take back, and where a swapped cover lies.';
+
+create function enrichment.same_value(field text, one text, other text)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return case
+        when same_value.field = 'edition.publish_date' then same_value.one::date = same_value.other::date
+        when same_value.field in ('work.first_publish_year', 'edition.total_pages', 'edition.total_audio_minutes')
+            then same_value.one::integer = same_value.other::integer
+        else same_value.one = same_value.other
+    end;
+end
+$$;
+comment on function enrichment.same_value(text, text, text) is 'Whether two values of a field are equal, compared as the field''s column would.';
+revoke all on function enrichment.same_value(text, text, text) from public, anon, authenticated, service_role;
+
+create function enrichment.logged_writes(queue_ids uuid[], import_id uuid, work_ids uuid[])
+returns setof public.enrichment_audit_log
+language sql stable set search_path = ''
+as $$
+    select a.*
+    from public.enrichment_audit_log as a
+    where a.enrichment_queue_id = any(logged_writes.queue_ids) and a.action in ('auto_applied', 'approved')
+        and (a.match_details ? 'storage_path') is not true
+    union all
+    select a.*
+    from public.enrichment_audit_log as a
+    where a.work_id = any(logged_writes.work_ids) and a.import_id = logged_writes.import_id and a.enrichment_queue_id is null
+        and a.action = 'auto_applied' and (a.match_details ? 'storage_path') is not true
+        and not exists (
+            select 1 from public.enrichment_audit_log as u
+            where u.work_id = a.work_id and u.import_id = a.import_id and u.enrichment_queue_id is null and u.action = 'undone' and u.id > a.id
+        )
+$$;
+comment on function enrichment.logged_writes(uuid[], uuid, uuid[]) is
+'The log of what queue rows wrote, and of what an import''s own columns wrote into works and is not undone yet. A swap of a cover for its stored copy is no write of its own.';
+revoke all on function enrichment.logged_writes(uuid[], uuid, uuid[]) from public, anon, authenticated, service_role;
+
+create function enrichment.written_values(queue_ids uuid[], import_id uuid, work_ids uuid[])
+returns setof enrichment.written_value
+language sql stable set search_path = ''
+as $$
+    with recursive written as materialized (
+        select
+            a.id, a.enrichment_queue_id as queue_id, a.work_id, case when f.key like 'edition.%' then a.edition_id end as edition_id,
+            f.key as field, present.fields -> f.key as present, f.value -> 'old' as previous, f.value ->> 'new' as new_value
+        from enrichment.logged_writes(written_values.queue_ids, written_values.import_id, written_values.work_ids) as a
+        join public.works as w on w.id = a.work_id
+        left join public.editions as e on e.id = a.edition_id
+        cross join lateral enrichment.current_values(w, e) as present (fields)
+        cross join lateral jsonb_each(a.fields_changed) as f
+    ),
+
+    -- A cover may have been swapped since, also by the search for covers that were hot-linked before, which names no queue row.
+    swaps as materialized (
+        select
+            a.work_id, a.fields_changed #>> '{work.cover_url,old}' as old_url, a.fields_changed #>> '{work.cover_url,new}' as new_url,
+            a.match_details ->> 'storage_path' as storage_path
+        from public.enrichment_audit_log as a
+        where a.work_id in (select t.work_id from written as t where t.field = 'work.cover_url')
+            and a.fields_changed ? 'work.cover_url' and a.match_details ? 'storage_path'
+    ),
+
+    covers (work_id, url, storage_paths) as (
+        select t.work_id, t.present #>> '{}', '{}'::text[] from written as t where t.field = 'work.cover_url'
+        union
+        select c.work_id, s.old_url, c.storage_paths || s.storage_path
+        from covers as c
+        join swaps as s on s.work_id = c.work_id and s.new_url = c.url and s.storage_path <> all(c.storage_paths)
+    )
+
+    select distinct on (t.queue_id, t.work_id, t.edition_id, t.field)
+        t.queue_id, t.work_id, t.edition_id, t.field, t.present, t.previous, coalesce(still.is_ours, false), c.storage_paths
+    from written as t
+    left join covers as c on t.field = 'work.cover_url' and c.work_id = t.work_id and c.url = t.new_value
+    cross join lateral (
+        select (c.work_id is not null or enrichment.same_value(t.field, t.present #>> '{}', t.new_value)) and not exists (
+            -- Somebody emptied it and another row filled it anew: an equal value is that row's.
+            select 1 from public.enrichment_audit_log as later
+            where later.work_id = t.work_id and later.id > t.id and later.action in ('auto_applied', 'approved')
+                and later.fields_changed ? t.field and (later.match_details ? 'storage_path') is not true
+                and (t.edition_id is null or later.edition_id = t.edition_id)
+        ) as is_ours
+    ) as still
+    order by t.queue_id, t.work_id, t.edition_id, t.field, still.is_ours desc nulls last, t.id desc
+$$;
+comment on function enrichment.written_values(uuid[], uuid, uuid[]) is
+'Every field that queue rows, and an import''s own columns in these works, wrote. is_ours: the value is still there, or its stored copy, and nobody wrote it anew since. The caller holds the locks.';
+revoke all on function enrichment.written_values(uuid[], uuid, uuid[]) from public, anon, authenticated, service_role;
+
+create function enrichment.restore_values(written enrichment.written_value[])
+returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    with previous as (
+        select v.work_id, jsonb_object_agg(v.field, v.previous) as fields
+        from unnest(restore_values.written) as v where v.is_ours and v.edition_id is null group by v.work_id
+    )
+
+    update public.works as w
+    set default_cover_url = case when p.fields ? 'work.cover_url' then p.fields ->> 'work.cover_url' else w.default_cover_url end,
+        description = case when p.fields ? 'work.description' then p.fields ->> 'work.description' else w.description end,
+        first_publish_year = case
+            when p.fields ? 'work.first_publish_year' then (p.fields ->> 'work.first_publish_year')::smallint else w.first_publish_year
+        end,
+        updated_at = now()
+    from previous as p
+    where w.id = p.work_id;
+
+    with previous as (
+        select v.edition_id, jsonb_object_agg(v.field, v.previous) as fields
+        from unnest(restore_values.written) as v where v.is_ours and v.edition_id is not null group by v.edition_id
+    )
+
+    update public.editions as e
+    set publisher = case when p.fields ? 'edition.publisher' then p.fields ->> 'edition.publisher' else e.publisher end,
+        publish_date = case when p.fields ? 'edition.publish_date' then (p.fields ->> 'edition.publish_date')::date else e.publish_date end,
+        isbn10 = case when p.fields ? 'edition.isbn10' then p.fields ->> 'edition.isbn10' else e.isbn10 end,
+        isbn13 = case when p.fields ? 'edition.isbn13' then p.fields ->> 'edition.isbn13' else e.isbn13 end,
+        language = case when p.fields ? 'edition.language' then p.fields ->> 'edition.language' else e.language end,
+        format = case when p.fields ? 'edition.format' then p.fields ->> 'edition.format' else e.format end,
+        total_pages = case when p.fields ? 'edition.total_pages' then (p.fields ->> 'edition.total_pages')::integer else e.total_pages end,
+        total_audio_minutes = case
+            when p.fields ? 'edition.total_audio_minutes' then (p.fields ->> 'edition.total_audio_minutes')::integer else e.total_audio_minutes
+        end,
+        updated_at = now()
+    from previous as p
+    where e.id = p.edition_id;
+    perform enrichment.forget_covers(restore_values.written);
+end
+$$;
+comment on function enrichment.restore_values(enrichment.written_value[]) is
+'Puts back what stood there before, where the value is still ours. The caller holds the locks under which that was found.';
+revoke all on function enrichment.restore_values(enrichment.written_value[]) from public, anon, authenticated, service_role;
+
+create function enrichment.forget_covers(written enrichment.written_value[])
+returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    -- What was going to be stored is shown no more. A worker that has one in hand is told so when it hands it in (url_changed).
+    with obsolete as (
+        select c.id
+        from enrichment.cover_queue as c
+        where c.is_open and c.status = 'pending' and c.work_id in (
+            select v.work_id from unnest(forget_covers.written) as v where v.is_ours and v.field = 'work.cover_url'
+        )
+        order by c.id
+        for update
+    )
+
+    delete from enrichment.cover_queue as c using obsolete as o where c.id = o.id;
+
+    -- A host without the column has no path to clear, and static SQL would not compile there.
+    if exists (
+        select 1 from pg_catalog.pg_attribute as a
+        where a.attrelid = 'public.works'::regclass and a.attname = 'default_cover_storage_path' and not a.attisdropped
+    ) then
+        execute
+            'update public.works as w set default_cover_storage_path = null from unnest($1) as v'
+            || ' where v.is_ours and v.field = ''work.cover_url'' and w.id = v.work_id and w.default_cover_storage_path = any(v.storage_paths)'
+        using forget_covers.written;
+    end if;
+end
+$$;
+comment on function enrichment.forget_covers(enrichment.written_value[]) is
+'Covers that were taken back are not stored any more, and the paths of those that were are cleared. The images stay: other works may show them.';
+revoke all on function enrichment.forget_covers(enrichment.written_value[]) from public, anon, authenticated, service_role;
+
+create function enrichment.log_undo(queue_ids uuid[], import_id uuid, written enrichment.written_value[], actor uuid)
+returns void
+language sql set search_path = ''
+as $$
+    with changes as (
+        select
+            v.queue_id, v.work_id, max(v.edition_id::text)::uuid as edition_id, array_agg(v.field order by v.field) filter (where not v.is_ours) as kept,
+            coalesce(jsonb_object_agg(v.field, jsonb_build_object('old', v.present, 'new', v.previous)) filter (where v.is_ours), '{}') as fields,
+            coalesce(jsonb_object_agg(v.field, v.present) filter (where v.is_ours), '{}') as previous
+        from unnest(log_undo.written) as v
+        group by v.queue_id, v.work_id
+    ),
+
+    subjects as (
+        select q.id, q.work_id, q.edition_id, q.import_id, q.confidence, c.kept, c.fields, c.previous
+        from public.enrichment_queue as q
+        left join changes as c on c.queue_id = q.id
+        where q.id = any(log_undo.queue_ids)
+        union all
+        select null, c.work_id, c.edition_id, log_undo.import_id, null, c.kept, c.fields, c.previous
+        from changes as c
+        where c.queue_id is null
+    )
+
+    insert into public.enrichment_audit_log (
+        enrichment_queue_id, work_id, edition_id, import_id, action, confidence, fields_changed, previous_values, match_details, actor
+    )
+    select
+        s.id, s.work_id, s.edition_id, s.import_id, 'undone', s.confidence, coalesce(s.fields, '{}'), coalesce(s.previous, '{}'),
+        jsonb_strip_nulls(jsonb_build_object(
+            'sentence', case when s.kept is null then 'undone' else 'undone, but for what was changed since' end, 'fields_kept', to_jsonb(s.kept)
+        )),
+        log_undo.actor
+    from subjects as s
+    order by s.work_id, s.id
+$$;
+comment on function enrichment.log_undo(uuid[], uuid, enrichment.written_value[], uuid) is
+'One line of action undone for each queue row, and for each work that an import''s own columns had filled.';
+revoke all on function enrichment.log_undo(uuid[], uuid, enrichment.written_value[], uuid) from public, anon, authenticated, service_role;
+
+create function enrichment.show_last_outcome(work_ids uuid[])
+returns void
+language sql set search_path = ''
+as $$
+    update public.works as w
+    set enrichment_status = last.status, enrichment_confidence = last.confidence, last_enriched_at = last.ended_at
+    from public.works as same
+    left join lateral (
+        select q.status, q.confidence, coalesce(q.finished_at, q.scored_at) as ended_at
+        from public.enrichment_queue as q
+        where q.work_id = same.id and not q.is_open and q.undone_at is null
+        order by q.created_at desc, q.id desc
+        limit 1
+    ) as last on true
+    where same.id = any(show_last_outcome.work_ids) and w.id = same.id
+$$;
+comment on function enrichment.show_last_outcome(uuid[]) is
+'Works say how their last enrichment ended that is not undone, or nothing where there is none. The caller holds the locks.';
+revoke all on function enrichment.show_last_outcome(uuid[]) from public, anon, authenticated, service_role;
+
+create function enrichment.undo_rows(queue_ids uuid[], import_id uuid, work_ids uuid[], actor uuid)
+returns setof enrichment.undo_outcome
+language plpgsql set search_path = ''
+as $$
+declare
+    written enrichment.written_value[];
+    touched uuid[] := array(
+        select q.work_id from public.enrichment_queue as q where q.id = any(undo_rows.queue_ids) union select unnest(undo_rows.work_ids)
+    );
+begin
+    perform 1 from public.works as w where w.id = any(touched) order by w.id for no key update;
+    perform 1 from public.editions as e
+    where e.id in (select a.edition_id from enrichment.logged_writes(undo_rows.queue_ids, undo_rows.import_id, undo_rows.work_ids) as a)
+    order by e.id for no key update;
+
+    select array_agg(v) into written from enrichment.written_values(undo_rows.queue_ids, undo_rows.import_id, undo_rows.work_ids) as v;
+    perform enrichment.restore_values(written);
+    perform enrichment.log_undo(undo_rows.queue_ids, undo_rows.import_id, written, undo_rows.actor);
+    update public.enrichment_queue as q
+    set status = case when q.finished_at is null then 'skipped' else q.status end, finished_at = coalesce(q.finished_at, now()),
+        claim_token = null, undone_at = now(), undone_by = undo_rows.actor, updated_at = now()
+    where q.id = any(undo_rows.queue_ids);
+    perform enrichment.show_last_outcome(touched);
+
+    return query
+    with first_rows as (
+        select distinct on (q.work_id) q.work_id, q.id from public.enrichment_queue as q where q.id = any(undo_rows.queue_ids) order by q.work_id, q.id
+    ),
+
+    -- What the import's own columns filled is told on the line of the book's queue row, where there is one.
+    undone as (
+        select
+            coalesce(v.queue_id, f.id) as line_id, v.work_id,
+            array_agg(v.field order by v.field) filter (where v.is_ours) as restored, array_agg(v.field order by v.field) filter (where not v.is_ours) as kept
+        from unnest(written) as v
+        left join first_rows as f on f.work_id = v.work_id
+        group by 1, 2
+    )
+
+    select q.id, q.work_id, q.status, coalesce(u.restored, '{}'), coalesce(u.kept, '{}'), null
+    from public.enrichment_queue as q
+    left join undone as u on u.line_id = q.id
+    where q.id = any(undo_rows.queue_ids)
+    union all
+    select null, u.work_id, null, coalesce(u.restored, '{}'), coalesce(u.kept, '{}'), null from undone as u where u.line_id is null
+    order by 2, 1;
+end
+$$;
+comment on function enrichment.undo_rows(uuid[], uuid, uuid[], uuid) is
+'Takes back what queue rows, and an import''s own columns in these works, wrote. A row that had not ended is skipped. The caller holds the rows'' locks and knows that they may be undone.';
+revoke all on function enrichment.undo_rows(uuid[], uuid, uuid[], uuid) from public, anon, authenticated, service_role;
+
+create function enrichment.undo_enrichment_impl(queue_id uuid)
+returns setof enrichment.undo_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    reader uuid := enrichment.acting_reader();
+    undone public.enrichment_queue;
+begin
+    select * into undone from public.enrichment_queue as q where q.id = undo_enrichment_impl.queue_id for update;
+    if not found then
+        perform enrichment.refuse('PT404', format('no queue row %s', undo_enrichment_impl.queue_id), 'see list_enrichment(); old ones are pruned');
+    elsif not enrichment.may_undo(reader, undone) then
+        perform enrichment.refuse('PT403', format('queue row %s is not yours to undo', undone.id), 'whoever triggered or approved it may');
+    elsif undone.is_open then
+        perform enrichment.refuse('PT409', format('queue row %s is still %s', undone.id, undone.status), 'undo it once it has ended');
+    elsif undone.undone_at is not null then
+        perform enrichment.refuse('PT409', format('queue row %s was undone already', undone.id), 'enqueue the work again');
+    elsif undone.status <> 'needs_review' and not exists (select 1 from enrichment.logged_writes(array[undone.id], null, null)) then
+        perform enrichment.refuse('PT409', format('queue row %s has written nothing', undone.id), 'see enrichment_history()');
+    end if;
+    return query select o.* from enrichment.undo_rows(array[undone.id], null, null, reader) as o;
+end
+$$;
+revoke all on function enrichment.undo_enrichment_impl(uuid) from public, anon, authenticated, service_role;
+grant execute on function enrichment.undo_enrichment_impl(uuid) to authenticated, service_role;
+
+create function public.undo_enrichment(queue_id uuid)
+returns setof enrichment.undo_outcome
+language sql set search_path = ''
+as $$
+    select * from enrichment.undo_enrichment_impl(undo_enrichment.queue_id)
+$$;
+comment on function public.undo_enrichment(uuid) is
+'Puts back what a row wrote, its cover included: fields_restored. A value that was changed since stays: fields_kept. A row in review is skipped, any other keeps its state and says undone_at; works.enrichment_status shows the outcome before it. The same candidate does not fill those fields again, and what was dismissed stays so. For whoever triggered or approved the row, and the service. PT404, PT403, PT409 for a row that is open, was undone or wrote nothing.';
+revoke all on function public.undo_enrichment(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.undo_enrichment(uuid) to authenticated, service_role;
+
+create function enrichment.undo_import_impl(import_id uuid)
+returns setof enrichment.undo_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    held uuid[];
+    filled_works uuid[];
+    lines integer;
+begin
+    perform enrichment.refuse_foreign_import(undo_import_impl.import_id);
+    with locked as (
+        select q.id
+        from public.enrichment_queue as q
+        where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = undo_import_impl.import_id)
+            and q.import_id = undo_import_impl.import_id and q.undone_at is null and case q.status
+                when 'in_progress' then false
+                when 'pending' then q.trigger_source = 'post_import'
+                when 'needs_review' then true
+                else q.fields_applied <> '{}'
+            end
+        order by q.id
+        limit 1000
+        for update
+    )
+
+    select coalesce(array_agg(l.id), '{}') into held from locked as l;
+
+    -- Those not begun yet would fill the books after all. They take the way of a claim that finds nothing.
+    update public.enrichment_queue as q
+    set status = 'in_progress', claim_token = gen_random_uuid(), claimed_by = 'undo_import', wait_reason = null, started_at = now()
+    where q.id = any(held) and q.status = 'pending';
+
+    -- Of other books as many as there is room for lines.
+    with filled as (
+        select distinct w.work_id
+        from enrichment.logged_writes(null, undo_import_impl.import_id, array(
+            select r.work_id from enrichment.import_rows as r where r.import_id = undo_import_impl.import_id
+        )) as w
+    ),
+
+    others as (
+        select f.work_id from filled as f
+        where f.work_id not in (select q.work_id from public.enrichment_queue as q where q.id = any(held))
+        order by f.work_id
+        limit 1000 - cardinality(held)
+    )
+
+    select array_agg(f.work_id) into filled_works
+    from filled as f
+    where f.work_id in (select q.work_id from public.enrichment_queue as q where q.id = any(held)) or f.work_id in (select o.work_id from others as o);
+
+    return query select o.* from enrichment.undo_rows(held, undo_import_impl.import_id, filled_works, enrichment.acting_reader()) as o;
+    get diagnostics lines = row_count;
+    return query
+    select q.id, q.work_id, q.status, '{}'::text[], '{}'::text[],
+        case q.status when 'in_progress' then 'a worker has it in hand: undo the import again when it has ended' else 'it was asked for again since: undo it by itself once it has ended' end
+    from public.enrichment_queue as q
+    where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = undo_import_impl.import_id)
+        and q.import_id = undo_import_impl.import_id and q.is_open
+    order by q.work_id
+    limit 1000 - lines;
+end
+$$;
+revoke all on function enrichment.undo_import_impl(uuid) from public, anon, authenticated, service_role;
+grant execute on function enrichment.undo_import_impl(uuid) to authenticated, service_role;
+
+create function public.undo_import(import_id uuid)
+returns setof enrichment.undo_outcome
+language sql set search_path = ''
+as $$
+    select * from enrichment.undo_import_impl(undo_import.import_id)
+$$;
+comment on function public.undo_import(uuid) is
+'Undoes an own import, up to 1,000 books a call: what its queue rows wrote and what the file''s own columns filled in books that were there before, as undo_enrichment(); rows in review or not begun yet are skipped. Books stay on the shelf. One line per book that changed, or that could not with the reason; call again while a line without reason comes back. PT404, PT403.';
+revoke all on function public.undo_import(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.undo_import(uuid) to authenticated, service_role;

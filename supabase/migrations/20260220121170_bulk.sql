@@ -1,0 +1,203 @@
+-- One decision about many rows: approve or dismiss all in review that say the same. A dry run counts first and is the default. Each row
+-- goes through the verb for one row, so that nothing is decided here that is not decided there; one that refuses is left and counted.
+
+create function enrichment.matching_reviews(confidence text, provider text, sentence text, import_id uuid, fields text[])
+returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+declare
+    reader uuid := enrichment.acting_reader();
+begin
+    if matching_reviews.confidence <> all(enum_range(null::enrichment.confidence)::text[]) then
+        perform enrichment.refuse('PT422', format('unknown confidence %s', matching_reviews.confidence), 'use high, medium or low');
+    end if;
+    if exists (
+        select 1 from unnest(matching_reviews.fields) as f
+        where f is null or not enrichment.current_values(null::public.works, null::public.editions) ? f
+    ) then
+        perform enrichment.refuse('PT422', 'a field has no such name', 'use work.cover_url, edition.publisher …');
+    end if;
+    if matching_reviews.import_id is not null then
+        perform enrichment.refuse_foreign_import(matching_reviews.import_id);
+    end if;
+    return array(
+        select q.id
+        from public.enrichment_queue as q
+        where q.is_in_review
+            and (reader is null or q.work_id in (select i.work_id from public.library_items as i where i.user_id = reader))
+            and (matching_reviews.confidence is null or q.confidence = matching_reviews.confidence::enrichment.confidence)
+            and (matching_reviews.sentence is null or q.match_details ->> 'sentence' = matching_reviews.sentence)
+            and (matching_reviews.import_id is null or q.import_id = matching_reviews.import_id)
+            and (matching_reviews.fields is null or q.match_details -> 'proposals' ?| matching_reviews.fields)
+            and (matching_reviews.provider is null or not exists (
+                select 1 from jsonb_each(q.match_details -> 'proposals') as p where p.value ->> 'provider' <> matching_reviews.provider
+            ))
+        order by q.id
+    );
+end
+$$;
+comment on function enrichment.matching_reviews(text, text, text, uuid, text[]) is
+'Rows in review, of a reader''s own library, that fit every filter that is not null: the confidence, the sentence, the import, one of the fields proposed, and all that is proposed from one provider.';
+revoke all on function enrichment.matching_reviews(text, text, text, uuid, text[]) from public, anon, authenticated, service_role;
+
+create function enrichment.counted_fields(queue_ids uuid[], fields text[])
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(jsonb_object_agg(counted.field, counted.times), '{}')
+        from (
+            select p.field, count(*) as times
+            from public.enrichment_queue as q
+            join enrichment.wanted_fields as gaps on gaps.queue_id = q.id
+            cross join lateral jsonb_object_keys(q.match_details -> 'proposals') as p (field)
+            where q.id = any(counted_fields.queue_ids) and p.field = any(gaps.fields)
+                and (counted_fields.fields is null or p.field = any(counted_fields.fields))
+            group by p.field
+        ) as counted
+    );
+end
+$$;
+comment on function enrichment.counted_fields(uuid[], text[]) is 'How many of these rows would fill each field now: proposed, still empty, not locked.';
+revoke all on function enrichment.counted_fields(uuid[], text[]) from public, anon, authenticated, service_role;
+
+create function enrichment.lock_matching(queue_ids uuid[])
+returns uuid[]
+language plpgsql set search_path = ''
+as $$
+declare
+    held uuid[];
+begin
+    with locked as (
+        select q.id from public.enrichment_queue as q
+        where q.id = any(lock_matching.queue_ids) and q.is_in_review
+        order by q.id for update skip locked
+    )
+
+    select coalesce(array_agg(l.id order by l.id), '{}') into held from locked as l;
+    -- All of them before the first is decided: row by row, two calls could wait for each other.
+    perform enrichment.lock_catalogue(held);
+    return held;
+end
+$$;
+comment on function enrichment.lock_matching(uuid[]) is 'Locks those of these rows that are still in review and that nobody has in hand, with their works and editions.';
+revoke all on function enrichment.lock_matching(uuid[]) from public, anon, authenticated, service_role;
+
+create function enrichment.approve_matching_impl(
+    confidence text, provider text, sentence text, import_id uuid, fields text[], is_dry_run boolean
+)
+returns setof enrichment.matching_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    matching uuid[] := enrichment.matching_reviews(
+        approve_matching_impl.confidence, approve_matching_impl.provider, approve_matching_impl.sentence, approve_matching_impl.import_id,
+        approve_matching_impl.fields
+    );
+    approved uuid[] := array[]::uuid[];
+    written text[] := array[]::text[];
+    decided enrichment.review_outcome;
+    this_id uuid;
+begin
+    if coalesce(approve_matching_impl.is_dry_run, true) then
+        return query
+        select true, cardinality(matching), 0, 0, enrichment.counted_fields(matching, approve_matching_impl.fields), cardinality(matching);
+        return;
+    end if;
+
+    foreach this_id in array enrichment.lock_matching(matching[:1000]) loop
+        begin
+            select o.* into strict decided
+            from public.enrichment_queue as q
+            cross join lateral public.approve_enrichment(q.id, (
+                select array_agg(f.name) from jsonb_object_keys(q.match_details -> 'proposals') as f (name)
+                where approve_matching_impl.fields is null or f.name = any(approve_matching_impl.fields)
+            )) as o
+            where q.id = this_id;
+            approved := approved || decided.queue_id;
+            written := written || decided.fields_applied;
+        exception
+            when others then
+                null;
+        end;
+    end loop;
+
+    return query
+    select false, cardinality(matching), cardinality(approved), least(cardinality(matching), 1000) - cardinality(approved),
+        (select coalesce(jsonb_object_agg(f.name, f.times), '{}') from (select w.name, count(*) from unnest(written) as w (name) group by w.name) as f (name, times)),
+        greatest(cardinality(matching) - 1000, 0);
+end
+$$;
+revoke all on function enrichment.approve_matching_impl(text, text, text, uuid, text[], boolean)
+from public, anon, authenticated, service_role;
+grant execute on function enrichment.approve_matching_impl(text, text, text, uuid, text[], boolean) to authenticated, service_role;
+
+create function public.approve_matching(
+    confidence text default null, provider text default null, sentence text default null, import_id uuid default null,
+    fields text[] default null, is_dry_run boolean default true
+)
+returns setof enrichment.matching_outcome
+language sql set search_path = ''
+as $$
+    select * from enrichment.approve_matching_impl(
+        approve_matching.confidence, approve_matching.provider, approve_matching.sentence, approve_matching.import_id, approve_matching.fields,
+        approve_matching.is_dry_run
+    )
+$$;
+comment on function public.approve_matching(text, text, text, uuid, text[], boolean) is
+'Approves the rows in review of the own library that fit every filter given: confidence, the sentence, the import, provider (all that is proposed comes from it). fields: only these are written, where they are proposed; the rest is dropped as if left unticked. A dry run, the default, counts rows and the fields that would be filled and changes nothing. At most 1,000 rows a call, the oldest first: remaining says how many were left for the next; skipped rows were taken by somebody meanwhile, or refused. PT403, PT404, PT422.';
+revoke all on function public.approve_matching(text, text, text, uuid, text[], boolean) from public, anon, authenticated, service_role;
+grant execute on function public.approve_matching(text, text, text, uuid, text[], boolean) to authenticated, service_role;
+
+create function enrichment.dismiss_matching_impl(confidence text, provider text, sentence text, import_id uuid, is_dry_run boolean)
+returns setof enrichment.matching_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    matching uuid[] := enrichment.matching_reviews(
+        dismiss_matching_impl.confidence, dismiss_matching_impl.provider, dismiss_matching_impl.sentence, dismiss_matching_impl.import_id, null
+    );
+    dismissed uuid[] := array[]::uuid[];
+    decided enrichment.review_outcome;
+    this_id uuid;
+begin
+    if coalesce(dismiss_matching_impl.is_dry_run, true) then
+        return query select true, cardinality(matching), 0, 0, enrichment.counted_fields(matching, null), cardinality(matching);
+        return;
+    end if;
+
+    foreach this_id in array enrichment.lock_matching(matching[:1000]) loop
+        begin
+            select o.* into strict decided from public.dismiss_enrichment(this_id) as o;
+            dismissed := dismissed || decided.queue_id;
+        exception
+            when others then
+                null;
+        end;
+    end loop;
+
+    return query
+    select false, cardinality(matching), cardinality(dismissed), least(cardinality(matching), 1000) - cardinality(dismissed), '{}'::jsonb,
+        greatest(cardinality(matching) - 1000, 0);
+end
+$$;
+revoke all on function enrichment.dismiss_matching_impl(text, text, text, uuid, boolean)
+from public, anon, authenticated, service_role;
+grant execute on function enrichment.dismiss_matching_impl(text, text, text, uuid, boolean) to authenticated, service_role;
+
+create function public.dismiss_matching(
+    confidence text default null, provider text default null, sentence text default null, import_id uuid default null,
+    is_dry_run boolean default true
+)
+returns setof enrichment.matching_outcome
+language sql set search_path = ''
+as $$
+    select * from enrichment.dismiss_matching_impl(
+        dismiss_matching.confidence, dismiss_matching.provider, dismiss_matching.sentence, dismiss_matching.import_id, dismiss_matching.is_dry_run
+    )
+$$;
+comment on function public.dismiss_matching(text, text, text, uuid, boolean) is
+'Dismisses the rows in review of the own library that fit every filter given, as approve_matching() finds them; a dry run by default, whose fields say what would be given up. At most 1,000 rows a call. PT403, PT404, PT422.';
+revoke all on function public.dismiss_matching(text, text, text, uuid, boolean) from public, anon, authenticated, service_role;
+grant execute on function public.dismiss_matching(text, text, text, uuid, boolean) to authenticated, service_role;
