@@ -310,10 +310,10 @@ begin
 
     editions_filled as (
         update public.editions as e
-        set publisher = coalesce(nullif(e.publisher, ''), v.publisher),
+        set publisher = coalesce(nullif(e.publisher, ''), v.publisher, e.publisher),
             publish_date = coalesce(e.publish_date, v.publish_date),
-            format = coalesce(nullif(e.format, ''), v.format),
-            language = coalesce(nullif(e.language, ''), v.language),
+            format = coalesce(nullif(e.format, ''), v.format, e.format),
+            language = coalesce(nullif(e.language, ''), v.language, e.language),
             total_pages = coalesce(e.total_pages, v.total_pages),
             updated_at = now()
         from edition_values as v

@@ -322,9 +322,9 @@ as $$
 
     works_written as (
         update public.works as w
-        set default_cover_url = coalesce(nullif(w.default_cover_url, ''), v.new ->> 'work.cover_url'),
-            description = coalesce(nullif(w.description, ''), v.new ->> 'work.description'),
-            first_publish_year = coalesce(nullif(w.first_publish_year, 0), (v.new ->> 'work.first_publish_year')::smallint),
+        set default_cover_url = coalesce(nullif(w.default_cover_url, ''), v.new ->> 'work.cover_url', w.default_cover_url),
+            description = coalesce(nullif(w.description, ''), v.new ->> 'work.description', w.description),
+            first_publish_year = coalesce(nullif(w.first_publish_year, 0), (v.new ->> 'work.first_publish_year')::smallint, w.first_publish_year),
             updated_at = now()
         from work_values as v
         where w.id = v.work_id
@@ -332,12 +332,12 @@ as $$
 
     editions_written as (
         update public.editions as e
-        set publisher = coalesce(nullif(e.publisher, ''), v.new ->> 'edition.publisher'),
+        set publisher = coalesce(nullif(e.publisher, ''), v.new ->> 'edition.publisher', e.publisher),
             publish_date = coalesce(e.publish_date, (v.new ->> 'edition.publish_date')::date),
-            isbn10 = coalesce(nullif(e.isbn10, ''), v.new ->> 'edition.isbn10'),
-            isbn13 = coalesce(nullif(e.isbn13, ''), v.new ->> 'edition.isbn13'),
-            language = coalesce(nullif(e.language, ''), v.new ->> 'edition.language'),
-            format = coalesce(nullif(e.format, ''), v.new ->> 'edition.format'),
+            isbn10 = coalesce(nullif(e.isbn10, ''), v.new ->> 'edition.isbn10', e.isbn10),
+            isbn13 = coalesce(nullif(e.isbn13, ''), v.new ->> 'edition.isbn13', e.isbn13),
+            language = coalesce(nullif(e.language, ''), v.new ->> 'edition.language', e.language),
+            format = coalesce(nullif(e.format, ''), v.new ->> 'edition.format', e.format),
             total_pages = coalesce(e.total_pages, (v.new ->> 'edition.total_pages')::integer),
             total_audio_minutes = coalesce(e.total_audio_minutes, (v.new ->> 'edition.total_audio_minutes')::integer),
             updated_at = now()
