@@ -381,7 +381,7 @@ class MatchingOutcome(Record):
     changed: int
     skipped: int  # taken by somebody else meanwhile, or refused alone
     fields: dict[str, int]  # {field: how many}
-    remaining: int  # matched rows beyond this call's 1,000
+    remaining: int  # left for the next call
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 
 create function enrichment.enrichment_status_impl(work_ids uuid[])
 returns setof enrichment.work_state
-language plpgsql stable security definer set search_path = '' set jit = off
+language plpgsql stable security definer set search_path = '' set jit = off set random_page_cost = 1.1
 as $$
 declare
     reader uuid := enrichment.acting_reader();
@@ -67,19 +67,26 @@ $$;
 comment on function enrichment.author_names(uuid) is 'The authors of a work, by name.';
 revoke all on function enrichment.author_names(uuid) from public, anon, authenticated, service_role;
 
+-- Pages are picked by ids first, then dressed: sorting whole rows of a large library cost ten times as much. The settings on these two say
+-- that a reader's few hundred rows are in memory and that every call is planned for its own arguments; otherwise whole tables are read.
 create function enrichment.queue_page(reader uuid, status enrichment.queue_status, page_size integer, before uuid)
 returns uuid[]
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set random_page_cost = 1.1 set plan_cache_mode = force_custom_plan
 as $$
 begin
     -- A reader's rows are found by book: walking the whole queue for three hundred books would read all of it.
     if queue_page.reader is not null then
         return array(
-            select q.id
-            from public.library_items as i
-            join public.enrichment_queue as q on q.work_id = i.work_id
-            where i.user_id = queue_page.reader and q.id < queue_page.before and (queue_page.status is null or q.status = queue_page.status)
-            order by q.id desc limit queue_page.page_size
+            with own as materialized (
+                select q.id, q.status
+                from public.library_items as i
+                join public.enrichment_queue as q on q.work_id = i.work_id
+                where i.user_id = queue_page.reader
+            )
+
+            select o.id from own as o
+            where o.id < queue_page.before and (queue_page.status is null or o.status = queue_page.status)
+            order by o.id desc limit queue_page.page_size
         );
     -- The few open or undecided rows among many closed ones have indexes of their own.
     elsif queue_page.status in ('pending', 'in_progress') then
@@ -144,7 +151,7 @@ revoke all on function enrichment.may_undo(uuid, public.enrichment_queue) from p
 
 create function enrichment.list_enrichment_impl(status text, page_size integer, cursor text)
 returns setof enrichment.listed_row
-language plpgsql stable security definer set search_path = '' set jit = off
+language plpgsql stable security definer set search_path = '' set jit = off set random_page_cost = 1.1
 as $$
 declare
     reader uuid := enrichment.acting_reader();
@@ -222,14 +229,41 @@ revoke all on enrichment.shelf_lines from public, anon, authenticated, service_r
 comment on view enrichment.shelf_lines is
 'Each book on a shelf as its reader sees it: the cover that is shown (override, preferred edition, work), what is missing, and its newest queue row.';
 
+create function enrichment.shelf_page(reader uuid, filter text, page_size integer, before_moment timestamptz, before_item uuid)
+returns uuid[]
+language plpgsql stable set search_path = '' set random_page_cost = 1.1 set plan_cache_mode = force_custom_plan
+as $$
+begin
+    if shelf_page.filter is null then
+        return array(
+            select i.id from public.library_items as i
+            where i.user_id = shelf_page.reader and (i.created_at, i.id) < (shelf_page.before_moment, shelf_page.before_item)
+            order by i.created_at desc, i.id desc limit shelf_page.page_size
+        );
+    end if;
+    return array(
+        select s.library_item_id from enrichment.shelf_lines as s
+        where s.user_id = shelf_page.reader and (s.added_at, s.library_item_id) < (shelf_page.before_moment, shelf_page.before_item)
+            and case
+                when shelf_page.filter = 'missing' then s.missing <> '{}' else s.status = shelf_page.filter::enrichment.queue_status
+            end
+        order by s.added_at desc, s.library_item_id desc limit shelf_page.page_size
+    );
+end
+$$;
+comment on function enrichment.shelf_page(uuid, text, integer, timestamptz, uuid) is
+'Ids of the newest books on a reader''s shelf before one, in one state (null: in any) or with something missing.';
+revoke all on function enrichment.shelf_page(uuid, text, integer, timestamptz, uuid) from public, anon, authenticated, service_role;
+
 create function enrichment.enrichment_library_impl(filter text, page_size integer, cursor text)
 returns setof enrichment.library_line
-language plpgsql stable security definer set search_path = '' set jit = off
+language plpgsql stable security definer set search_path = '' set jit = off set random_page_cost = 1.1
 as $$
 declare
     reader uuid := enrichment.current_reader();
     -- Moments as whole microseconds: exact, and without a character that a URL would change.
     before text[] := regexp_match(enrichment_library_impl.cursor, '^([0-9]{1,17})_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
+    page uuid[];
 begin
     perform enrichment.refuse_bad_page(enrichment_library_impl.page_size);
     if enrichment_library_impl.filter <> 'missing' and enrichment_library_impl.filter <> all(enum_range(null::enrichment.queue_status)::text[]) then
@@ -238,6 +272,11 @@ begin
     if enrichment_library_impl.cursor is not null and before is null then
         perform enrichment.refuse('PT422', 'cursor is not one that a page ended with', 'send the cursor of the last row, or null for the first page');
     end if;
+    page := enrichment.shelf_page(
+        reader, enrichment_library_impl.filter, enrichment_library_impl.page_size,
+        coalesce(timestamptz 'epoch' + before[1]::bigint * interval '1 microsecond', 'infinity'),
+        coalesce(before[2], 'ffffffff-ffff-ffff-ffff-ffffffffffff')::uuid
+    );
 
     return query
     select
@@ -245,18 +284,8 @@ begin
         s.status, s.queue_id, s.confidence, s.wait_reason, s.next_attempt_after, s.last_error, s.undone_at, s.missing,
         (extract(epoch from s.added_at) * 1000000)::bigint || '_' || s.library_item_id
     from enrichment.shelf_lines as s
-    where s.user_id = reader
-        and (s.added_at, s.library_item_id) < (
-            coalesce(timestamptz 'epoch' + before[1]::bigint * interval '1 microsecond', 'infinity'),
-            coalesce(before[2], 'ffffffff-ffff-ffff-ffff-ffffffffffff')::uuid
-        )
-        and case
-            when enrichment_library_impl.filter is null then true
-            when enrichment_library_impl.filter = 'missing' then s.missing <> '{}'
-            else s.status = enrichment_library_impl.filter::enrichment.queue_status
-        end
-    order by s.added_at desc, s.library_item_id desc
-    limit enrichment_library_impl.page_size;
+    where s.library_item_id = any(page)
+    order by s.added_at desc, s.library_item_id desc;
 end
 $$;
 revoke all on function enrichment.enrichment_library_impl(text, integer, text) from public, anon, authenticated, service_role;
@@ -275,7 +304,7 @@ grant execute on function public.enrichment_library(text, integer, text) to auth
 
 create function enrichment.enrichment_summary_impl()
 returns setof enrichment.library_summary
-language plpgsql stable security definer set search_path = '' set jit = off
+language plpgsql stable security definer set search_path = '' set jit = off set random_page_cost = 1.1
 as $$
 declare
     reader uuid := enrichment.current_reader();
@@ -508,7 +537,7 @@ revoke all on function enrichment.stored_bytes() from public, anon, authenticate
 
 create function enrichment.enrichment_usage_impl()
 returns setof enrichment.usage_line
-language plpgsql stable security definer set search_path = '' set jit = off
+language plpgsql stable security definer set search_path = '' set jit = off set random_page_cost = 1.1
 as $$
 declare
     reader uuid := enrichment.acting_reader();
