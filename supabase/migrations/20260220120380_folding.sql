@@ -118,94 +118,110 @@ declare
     -- la paix", no translation. British spellings and abbreviations go the same way.
     glossary constant jsonb :=
         '{"acqua": "water", "agua": "water", "allgemeine": "general", "alquimista": "alchemist", "alte": "old", "amante": "lover",
-        "ame": "soul", "amerique": "america", "ames": "souls", "amica": "friend", "amor": "love", "amore": "love", "amour": "love",
-        "anima": "soul", "anneaux": "rings", "anos": "years", "ans": "years", "anunciada": "foretold", "arbol": "tree",
-        "arbre": "tree", "automne": "autumn", "bambino": "child", "baum": "tree", "bianca": "white", "bianco": "white",
-        "blanc": "white", "blanca": "white", "blanche": "white", "blanco": "white", "bok": "book", "bonheur": "happiness",
-        "bosco": "forest", "bosque": "forest", "buch": "book", "bucher": "books", "calle": "street", "casa": "house",
-        "cegueira": "blindness", "cent": "hundred", "centre": "center", "chat": "cat", "chateau": "castle", "chien": "dog",
-        "chute": "fall", "cidade": "city", "cielo": "heaven", "cien": "hundred", "cimitero": "cemetery", "cinq": "five",
-        "citta": "city", "ciudad": "city", "coeur": "heart", "colera": "cholera", "colour": "color", "colours": "colors",
-        "commedia": "comedy", "comte": "count", "confessions": "confession", "contrat": "contract", "coracao": "heart",
-        "corazon": "heart", "coronel": "colonel", "cronica": "chronicle", "cuore": "heart", "dangereuses": "dangerous", "dei": "gods",
-        "democratie": "democracy", "dernier": "last", "derniere": "last", "deux": "two", "deuxieme": "2nd", "dia": "day",
-        "diable": "devil", "diablo": "devil", "dias": "days", "diavolo": "devil", "dieu": "god", "dieux": "gods", "dio": "god",
-        "dios": "god", "dioses": "gods", "discours": "discourse", "divina": "divine", "dod": "death", "doden": "death",
-        "donna": "woman", "donne": "women", "dos": "two", "dr": "doctor", "drei": "three", "dukkehjem": "doll", "eau": "water",
-        "ecole": "school", "enfant": "child", "enfants": "children", "ensaio": "essay", "erde": "earth", "erste": "1st",
-        "espada": "sword", "espiritus": "spirits", "esprit": "spirit", "esprits": "spirits", "ete": "summer", "etranger": "stranger",
-        "etre": "being", "fable": "fables", "fantome": "phantom", "favour": "favor", "favourite": "favorite", "femme": "woman",
-        "femmes": "women", "feu": "fire", "feuer": "fire", "figlia": "daughter", "fille": "girl", "filles": "girls",
-        "fleurs": "flowers", "foret": "forest", "fortuna": "fortune", "fratelli": "brothers", "frau": "woman", "fred": "peace",
-        "fremde": "stranger", "frieden": "peace", "frygt": "fear", "fuego": "fire", "fuoco": "fire", "geist": "spirit",
-        "geister": "spirits", "geniale": "brilliant", "geschichte": "story", "giorno": "day", "gott": "god", "gotter": "gods",
-        "grey": "gray", "guerra": "war", "guerre": "war", "harbour": "harbor", "haus": "house", "hermano": "brother",
-        "hermanos": "brothers", "herz": "heart", "hidalgo": "gentleman", "hija": "daughter", "hijo": "son", "hijos": "sons",
-        "himmel": "sky", "histoire": "story", "historia": "story", "hiver": "winter", "hjarta": "heart", "hjerte": "heart",
-        "hombre": "man", "hombres": "men", "homem": "man", "homme": "man", "hommes": "man", "honour": "honor", "hundert": "hundred",
-        "hus": "house", "ile": "island", "ilha": "island", "ingenioso": "ingenious", "insel": "island", "inverno": "winter",
+        "ame": "soul", "amerique": "america", "ames": "souls", "amica": "friend", "amico": "friend", "amor": "love", "amore": "love",
+        "amour": "love", "anima": "soul", "anneaux": "rings", "anos": "years", "ans": "years", "anunciada": "foretold",
+        "arbol": "tree", "arbre": "tree", "automne": "autumn", "aventures": "adventures", "bambino": "child", "baum": "tree",
+        "belle": "beauty", "berg": "mountain", "bete": "beast", "bianca": "white", "bianco": "white", "blanc": "white",
+        "blanca": "white", "blanche": "white", "blanco": "white", "blechtrommel": "tin drum", "blut": "blood", "bok": "book",
+        "bonheur": "happiness", "bosco": "forest", "bose": "evil", "bosque": "forest", "bossu": "hunchback", "bruder": "brothers",
+        "bruja": "witch", "buch": "book", "bucher": "books", "calle": "street", "camino": "path", "carta": "letter",
+        "cartas": "letters", "casa": "house", "cegueira": "blindness", "cent": "hundred", "centre": "center", "chat": "cat",
+        "chateau": "castle", "chemin": "path", "chien": "dog", "chute": "fall", "cidade": "city", "ciel": "sky", "cielo": "heaven",
+        "cien": "hundred", "cimitero": "cemetery", "cinq": "five", "citta": "city", "ciudad": "city", "clef": "key", "coeur": "heart",
+        "colera": "cholera", "colour": "color", "colours": "colors", "commedia": "comedy", "comte": "count",
+        "confessions": "confession", "conte": "tale", "contes": "tales", "contrat": "contract", "coracao": "heart",
+        "corazon": "heart", "coronel": "colonel", "coscienza": "conscience", "cronica": "chronicle", "cuento": "tale",
+        "cuentos": "tales", "cuore": "heart", "dangereuses": "dangerous", "dei": "gods", "democratie": "democracy", "dernier": "last",
+        "derniere": "last", "deserto": "desert", "deux": "two", "deuxieme": "2nd", "dia": "day", "diable": "devil", "diablo": "devil",
+        "dias": "days", "diavolo": "devil", "dieu": "god", "dieux": "gods", "dio": "god", "dios": "god", "dioses": "gods",
+        "discours": "discourse", "divina": "divine", "dod": "death", "doden": "death", "donna": "woman", "donne": "women",
+        "dos": "two", "dr": "doctor", "drei": "three", "dreigroschenoper": "threepenny opera", "dukkehjem": "doll", "eau": "water",
+        "ecole": "school", "ehre": "honor", "enfant": "child", "enfants": "children", "ensaio": "essay", "erde": "earth",
+        "erste": "1st", "espada": "sword", "espiritus": "spirits", "esprit": "spirit", "esprits": "spirits", "estrella": "star",
+        "ete": "summer", "etoile": "star", "etoiles": "stars", "etranger": "stranger", "etre": "being", "fable": "fables",
+        "fantome": "phantom", "favour": "favor", "favourite": "favorite", "femme": "woman", "femmes": "women", "feu": "fire",
+        "feuer": "fire", "ficciones": "fictions", "figlia": "daughter", "figlio": "son", "fille": "girl", "filles": "girls",
+        "fils": "son", "fleurs": "flowers", "flickan": "girl", "foret": "forest", "fortuna": "fortune", "fratelli": "brothers",
+        "frau": "woman", "fred": "peace", "fremde": "stranger", "frere": "brother", "freres": "brothers", "frieden": "peace",
+        "frygt": "fear", "fuego": "fire", "fuoco": "fire", "gattopardo": "leopard", "geist": "spirit", "geister": "spirits",
+        "geniale": "brilliant", "geschichte": "story", "giorno": "day", "glasperlenspiel": "glass bead game", "gott": "god",
+        "gotter": "gods", "grand": "great", "grande": "great", "grey": "gray", "grosse": "great", "guerra": "war", "guerre": "war",
+        "harbour": "harbor", "haus": "house", "havet": "sea", "hermano": "brother", "hermanos": "brothers", "herz": "heart",
+        "hidalgo": "gentleman", "hija": "daughter", "hijo": "son", "hijos": "sons", "himmel": "sky", "histoire": "story",
+        "historia": "story", "hiver": "winter", "hjarta": "heart", "hjerte": "heart", "hombre": "man", "hombres": "men",
+        "homem": "man", "homme": "man", "hommes": "man", "honour": "honor", "hundert": "hundred", "hus": "house", "huset": "house",
+        "ile": "island", "ilha": "island", "ingenioso": "ingenious", "insel": "island", "inverno": "winter",
         "invisibili": "invisible", "isla": "island", "isola": "island", "jahre": "years", "japones": "japanese", "jardin": "garden",
-        "jewellery": "jewelry", "jour": "day", "jours": "days", "juego": "game", "jungen": "young", "kaerlighed": "love",
-        "karlek": "love", "kinder": "children", "kommunistische": "communist", "kommunistischen": "communist", "konge": "king",
-        "konig": "king", "konigin": "queen", "krieg": "war", "krig": "war", "krigen": "war", "kritik": "critique",
-        "kultur": "civilization", "kung": "king", "laberinto": "labyrinth", "labour": "labor", "leben": "life", "leiden": "sorrows",
-        "letzte": "last", "libro": "book", "liebe": "love", "lieues": "leagues", "liv": "life", "livet": "life", "livre": "book",
-        "livro": "book", "lois": "laws", "luna": "moon", "lune": "moon", "madchen": "girl", "madre": "mother", "maison": "house",
-        "manifest": "manifesto", "mann": "man", "meer": "sea", "memoria": "memories", "memorias": "memories", "mensch": "human",
-        "menschen": "humans", "mer": "sea", "mers": "sea", "methode": "method", "mille": "thousand", "mir": "peace",
+        "jenseits": "beyond", "jeune": "young", "jeunes": "young", "jewellery": "jewelry", "jour": "day", "jours": "days",
+        "juego": "game", "jungen": "young", "kaerlighed": "love", "karlek": "love", "kinder": "children", "kleine": "little",
+        "kommunistische": "communist", "kommunistischen": "communist", "konge": "king", "konig": "king", "konigin": "queen",
+        "krieg": "war", "krig": "war", "krigen": "war", "kritik": "critique", "kultur": "civilization", "kung": "king",
+        "laberinto": "labyrinth", "labour": "labor", "ladron": "thief", "larmes": "tears", "leben": "life",
+        "leichtigkeit": "lightness", "leiden": "sorrows", "lettera": "letter", "lettre": "letter", "lettres": "letters",
+        "letzte": "last", "libro": "book", "licht": "light", "liebe": "love", "lieues": "leagues", "liv": "life", "livet": "life",
+        "livets": "life", "livre": "book", "livro": "book", "llamas": "flames", "lluvia": "rain", "lobo": "wolf", "lois": "laws",
+        "loup": "wolf", "luce": "light", "lumiere": "light", "luna": "moon", "lune": "moon", "lupo": "wolf", "luz": "light",
+        "madchen": "girl", "madre": "mother", "maestro": "master", "maison": "house", "manifest": "manifesto", "mann": "man",
+        "mannen": "man", "meer": "sea", "memoria": "memories", "memorias": "memories", "mensch": "human", "menschen": "humans",
+        "mer": "sea", "mere": "mother", "mers": "sea", "methode": "method", "mille": "thousand", "mir": "peace",
         "miserables": "miserable", "mond": "moon", "monde": "world", "mondo": "world", "mort": "death", "morte": "death",
-        "morts": "dead", "mousquetaires": "musketeers", "mr": "mister", "mt": "mount", "muerte": "death", "mujer": "woman",
-        "mujeres": "women", "mulher": "woman", "mundo": "world", "mysterieuse": "mysterious", "mythe": "myth", "nacht": "night",
-        "nakazanie": "punishment", "nat": "night", "natt": "night", "nausee": "nausea", "neant": "nothingness", "negra": "black",
+        "morts": "dead", "moulin": "mill", "mousquetaires": "musketeers", "mr": "mister", "mt": "mount", "muchacha": "girl",
+        "muerte": "death", "mujer": "woman", "mujeres": "women", "mulher": "woman", "mundo": "world", "mutter": "mother",
+        "mysterieuse": "mysterious", "mythe": "myth", "nacht": "night", "nachtzug": "night train", "nakazanie": "punishment",
+        "nat": "night", "natt": "night", "natten": "night", "nausee": "nausea", "neant": "nothingness", "negra": "black",
         "negro": "black", "neige": "snow", "neighbour": "neighbor", "nera": "black", "nero": "black", "neues": "new", "nino": "child",
-        "ninos": "children", "noche": "night", "noir": "black", "noire": "black", "noite": "night", "notte": "night", "nuit": "night",
-        "nuits": "nights", "oiseau": "bird", "ombra": "shadow", "otono": "autumn", "pace": "peace", "padre": "father",
-        "paix": "peace", "parfum": "perfume", "partei": "party", "patriarca": "patriarch", "paz": "peace", "pendolo": "pendulum",
-        "pensees": "thoughts", "perdida": "lost", "perdido": "lost", "perdu": "lost", "perdue": "lost", "perduta": "lost",
-        "perduto": "lost", "peste": "plague", "petit": "little", "petite": "little", "pierre": "stone", "planete": "planet",
-        "poupee": "doll", "premier": "1st", "premiere": "1st", "prestuplenie": "crime", "primera": "1st", "primero": "1st",
-        "principe": "prince", "printemps": "spring", "prisionero": "prisoner", "prozess": "trial", "quijote": "quixote",
-        "rainha": "queen", "recherche": "search", "regina": "queen", "rei": "king", "reina": "queen", "reine": "queen",
-        "reinen": "pure", "reise": "journey", "relativitatstheorie": "relativity", "reloj": "clock", "retrato": "portrait",
-        "rey": "king", "roi": "king", "rois": "kings", "roja": "red", "rojo": "red", "roman": "novel", "rossa": "red", "rosso": "red",
-        "rouge": "red", "sangre": "blood", "schatten": "shadow", "schloss": "castle", "schwarz": "black", "schwarze": "black",
-        "secreto": "secret", "seele": "soul", "segreto": "secret", "seigneur": "lord", "sein": "being", "sexe": "sex",
-        "singes": "apes", "soledad": "solitude", "sombra": "shadow", "sous": "under", "spezielle": "special", "spiel": "game",
-        "st": "saint", "stadt": "city", "storia": "story", "sueno": "dream", "suenos": "dreams", "sult": "hunger", "svalt": "hunger",
-        "tempo": "time", "temps": "time", "terra": "earth", "terre": "earth", "teufel": "devil", "theatre": "theater",
-        "theorie": "theory", "tiempo": "time", "tod": "death", "tiempos": "time", "tierra": "earth", "tragedie": "tragedy", "traum": "dream",
-        "traume": "dreams", "traveller": "traveler", "travellers": "travelers", "tres": "three", "trois": "three", "uber": "on",
-        "ultima": "last", "ultimo": "last", "unbehagen": "discontents", "unendliche": "neverending", "uomo": "man",
-        "varlden": "world", "vento": "wind", "verden": "world", "verlorene": "lost", "verlorenen": "lost", "vernunft": "reason",
-        "verwandlung": "metamorphosis", "viaggiatore": "traveler", "viaggio": "journey", "viaje": "journey", "vida": "life",
-        "vie": "life", "viento": "wind", "ville": "city", "vingt": "twenty", "vita": "life", "voina": "war", "vorleser": "reader",
-        "voyage": "journey", "voyages": "journey", "vs": "versus", "wald": "forest", "wasser": "water", "weiss": "white",
-        "weisse": "white", "welt": "world", "wille": "will", "zauberer": "wizard", "zeit": "time", "zwei": "two", "бесы": "demons",
-        "братья": "brothers", "война": "war", "времени": "time", "герои": "hero", "дети": "children", "души": "souls",
-        "евгении": "eugene", "идиот": "idiot", "карамазовы": "karamazov", "маргарита": "margarita", "мастер": "master",
-        "мертвые": "dead", "мир": "peace", "наказание": "punishment", "нашего": "our", "отцы": "fathers", "преступление": "crime",
-        "сердце": "heart", "собачье": "dog"}'::jsonb;
+        "ninos": "children", "noche": "night", "noir": "black", "noire": "black", "noite": "night", "norte": "north",
+        "notte": "night", "nuit": "night", "nuits": "nights", "oiseau": "bird", "ombra": "shadow", "ombre": "shadow",
+        "otono": "autumn", "pace": "peace", "padre": "father", "paix": "peace", "parfum": "perfume", "partei": "party",
+        "pasado": "past", "patriarca": "patriarch", "paz": "peace", "pendolo": "pendulum", "pensees": "thoughts", "perdida": "lost",
+        "perdido": "lost", "perdu": "lost", "perdue": "lost", "perduta": "lost", "perduto": "lost", "pere": "father", "perro": "dog",
+        "perros": "dogs", "peste": "plague", "petit": "little", "petite": "little", "pierre": "stone", "planete": "planet",
+        "pluie": "rain", "porta": "door", "porte": "door", "poupee": "doll", "premier": "1st", "premiere": "1st",
+        "prestuplenie": "crime", "primera": "1st", "primero": "1st", "principe": "prince", "printemps": "spring",
+        "prisionero": "prisoner", "promessi": "betrothed", "prozess": "trial", "puerta": "door", "quatre": "four",
+        "quijote": "quixote", "rainha": "queen", "rayuela": "hopscotch", "recherche": "search", "regina": "queen", "rei": "king",
+        "reina": "queen", "reine": "queen", "reinen": "pure", "reise": "journey", "relativitatstheorie": "relativity",
+        "reloj": "clock", "retrato": "portrait", "reve": "dream", "reves": "dreams", "rey": "king", "roi": "king", "rois": "kings",
+        "roja": "red", "rojo": "red", "roman": "novel", "rossa": "red", "rosso": "red", "roten": "red", "rouge": "red",
+        "salvajes": "savage", "sang": "blood", "sangre": "blood", "schachnovelle": "chess story", "schatten": "shadow",
+        "schloss": "castle", "schonen": "beautiful", "schwarz": "black", "schwarze": "black", "schwestern": "sisters",
+        "secreto": "secret", "seele": "soul", "segreto": "secret", "seigneur": "lord", "sein": "being", "sentimentale": "sentimental",
+        "sexe": "sex", "singes": "apes", "soeur": "sister", "soeurs": "sisters", "sohn": "son", "sol": "sun", "sole": "sun",
+        "soledad": "solitude", "soleil": "sun", "sombra": "shadow", "sommar": "summer", "sommer": "summer", "sonne": "sun",
+        "sorciere": "witch", "sous": "under", "spezielle": "special", "spiel": "game", "sprach": "spoke", "st": "saint",
+        "staden": "city", "stadt": "city", "stella": "star", "storia": "story", "strada": "road", "sueno": "dream",
+        "suenos": "dreams", "sult": "hunger", "sur": "south", "svalt": "hunger", "tempo": "time", "temps": "time", "terra": "earth",
+        "terre": "earth", "teufel": "devil", "theatre": "theater", "theorie": "theory", "tiempo": "time", "tiempos": "time",
+        "tierra": "earth", "tochter": "daughter", "tod": "death", "tragedie": "tragedy", "tranquille": "quiet", "traum": "dream",
+        "traumdeutung": "interpretation dreams", "traume": "dreams", "traveller": "traveler", "travellers": "travelers",
+        "tres": "three", "trois": "three", "tunel": "tunnel", "uber": "on", "ultima": "last", "ultimo": "last",
+        "unbehagen": "discontents", "unendliche": "neverending", "unertragliche": "unbearable", "uomo": "man", "varlden": "world",
+        "vater": "father", "vatten": "water", "vento": "wind", "verden": "world", "verlorene": "lost", "verlorenen": "lost",
+        "vernunft": "reason", "verwandlung": "metamorphosis", "viaggiatore": "traveler", "viaggio": "journey", "viaje": "journey",
+        "vida": "life", "vie": "life", "viejo": "old", "viento": "wind", "ville": "city", "vingt": "twenty", "vinter": "winter",
+        "vita": "life", "voina": "war", "voleur": "thief", "vorleser": "reader", "voyage": "journey", "voyages": "journey",
+        "vs": "versus", "wald": "forest", "wasser": "water", "weiss": "white", "weisse": "white", "welt": "world", "wille": "will",
+        "zauberberg": "magic mountain", "zauberer": "wizard", "zeit": "time", "zwei": "two", "бесы": "demons", "братья": "brothers",
+        "война": "war", "времени": "time", "герои": "hero", "дети": "children", "души": "souls", "евгении": "eugene",
+        "идиот": "idiot", "карамазовы": "karamazov", "маргарита": "margarita", "мастер": "master", "мертвые": "dead", "мир": "peace",
+        "наказание": "punishment", "нашего": "our", "отцы": "fathers", "преступление": "crime", "сердце": "heart", "собачье": "dog"}'::jsonb;
     words text[] := string_to_array(title_words.folded, ' ');
     telling text;
 begin
-    select string_agg(coalesce(glossary ->> word, glossary ->> rtrim(word, 's'), word), ' ' order by place)
-    into telling
-    from unnest(words) with ordinality as u (word, place)
-    where word <> all('{the,a,an,of,on,in,to,and,for,with,by,from,at,de,la,le,les,l,d,du,des,au,aux,en,el,los,las,lo,del,un,une,una,ein,eine,
-        y,et,und,der,die,das,den,im,von,zum,zur,il,gli,di,della,dell,delle,dello,do,da,dos,og,и,в}');
-
-    if string_to_array(telling, ' ') && '{two,three,five,twenty,hundred,thousand}'::text[] then
-        telling := enrichment.fold_numbers(telling);
+    if glossary ?| (words || string_to_array(replace(title_words.folded || ' ', 's ', ' '), ' ')) then
+        select string_agg(coalesce(glossary ->> word, glossary ->> rtrim(word, 's'), word), ' ' order by place)
+        into telling
+        from unnest(words) with ordinality as u (word, place);
+        words := string_to_array(enrichment.fold_numbers(telling), ' ');
     end if;
-    return case
-        when telling is null then words
-        when telling not like '% %' then array[telling]
-        else array(
-            select case when length(word) > 3 then rtrim(word, 's') else word end collate "C" as stem
-            from unnest(string_to_array(telling, ' ')) as word
-            order by 1
-        )
-    end;
+    words := array(
+        select case when cardinality(words) > 1 and length(word) > 3 then rtrim(word, 's') else word end collate "C" as stem
+        from unnest(words) as word
+        where word <> all('{the,a,an,of,on,in,to,and,for,with,by,from,at,de,la,le,les,l,d,du,des,au,aux,en,el,los,las,lo,del,un,une,una,ein,eine,
+        y,et,und,der,die,das,den,im,von,zum,zur,il,gli,di,della,dell,delle,dello,do,da,dos,og,и,в}'::text[])
+        order by 1
+    );
+    return case when cardinality(words) = 0 then string_to_array(title_words.folded, ' ') else words end;
 end
 $$;
 comment on function enrichment.title_words(text) is

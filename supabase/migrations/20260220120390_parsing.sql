@@ -229,11 +229,18 @@ begin
     then
         forms := forms || enrichment.bare_title(parts.subtitle_key);
     end if;
+    if parts.core_key like any('{%adventures of %,%tragedy of %,comedy of %,%strange case of %,%opinions of %,%history of %,king %}') then
+        forms := forms || regexp_replace(
+            parts.core_key,
+            '^(?:(?:[a-z]+ ){0,4}(?:adventures|tragedy|strange case|opinions) of|comedy of|(?:tragical|personal) history of)(?: the)?(?: king)? '
+            '|^king (?=[a-z]+ [0-9])', ''
+        );
+    end if;
     return forms;
 end
 $$;
 comment on function enrichment.series_forms(enrichment.title_parts, text) is
-'The folded ways the same title may be printed: without its subtitle, behind its series'' name, or without the franchise before the colon ("Doctor Who: The Day of the Comet"), unless what is left is a common phrase.';
+'The folded ways the same title may be printed: without its subtitle, behind its series'' name, without the franchise before the colon ("Doctor Who: The Day of the Comet") unless what is left is a common phrase, or without an opening like "The Adventures of".';
 revoke all on function enrichment.series_forms(enrichment.title_parts, text) from public, anon, authenticated, service_role;
 
 create function enrichment.parse_title(title text, subtitle text default null)
@@ -252,7 +259,7 @@ begin
         whole := regexp_replace(whole, '([0-9]),([0-9]{3})\M', '\1\2', 'g');
         whole := regexp_replace(whole, '([0-9])\s?[–—-]\s?(?:no )?([0-9])', '\1 to \2', 'g');
     end if;
-    if whole ilike any('{%l''%,%l’%,%d''%,%d’%}') then
+    if strpos(whole, '''') > 0 or strpos(whole, '’') > 0 then
         whole := regexp_replace(whole, '\m([ldLD])[''’](?=\w)', '\1 ', 'g');
     end if;
     bare := whole;
