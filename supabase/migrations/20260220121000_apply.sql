@@ -424,22 +424,14 @@ create function enrichment.compact_parts(parts jsonb)
 returns jsonb
 language plpgsql immutable parallel safe set search_path = ''
 as $$
-declare
-    compact jsonb := compact_parts.parts;
-    side text;
 begin
-    foreach side in array array['ours', 'theirs'] loop
-        compact := jsonb_set(compact, array['title', side], coalesce((
-            select jsonb_object_agg(part.key, part.value)
-            from jsonb_each(compact #> array['title', side]) as part
-            where jsonb_typeof(part.value) = 'string' and part.value <> '""'
-        ), '{}'));
-    end loop;
-    return compact;
+    return compact_parts.parts
+        #- '{title,ours,numbers}' #- '{title,ours,forms}' #- '{title,ours,words}'
+        #- '{title,theirs,numbers}' #- '{title,theirs,forms}' #- '{title,theirs,words}';
 end
 $$;
 comment on function enrichment.compact_parts(jsonb) is
-'The parts of explain_match as they are kept with a row: of a title what it says, without the lists that are derived from it.';
+'The parts of explain_match as they are kept with a row: without the lists that are derived from the titles.';
 revoke all on function enrichment.compact_parts(jsonb) from public, anon, authenticated, service_role;
 
 create function enrichment.describe_candidates(books enrichment.scored_book[], offers enrichment.offered_value[])

@@ -4,7 +4,7 @@ select plan(1);
 
 select is(
     enrichment.compact_parts('{
-        "title": {"score": 3, "ours": {"main_key": "dune", "words": ["dune"], "subtitle_key": ""}, "theirs": {"main_key": "dune", "volume": "2"}, "veto": "volume"},
+        "title": {"score": 3, "ours": {"main_key": "dune", "numbers": ["2"], "forms": ["dune"], "words": ["dune"]}, "theirs": {"main_key": "dune", "volume": "2", "numbers": [], "forms": ["dune"], "words": []}, "veto": "volume"},
         "author": {"score": 3, "ours": ["frank herbert"], "theirs": ["frank herbert"]}, "isbn": {"score": 0}
     }'),
     '{
