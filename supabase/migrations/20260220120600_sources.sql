@@ -468,14 +468,25 @@ comment on table enrichment.parsed_works is 'The library''s own side of every co
 comment on column enrichment.parsed_works.title_key is 'The whole title folded: identity of a row that has no ISBN, together with its author.';
 comment on column enrichment.parsed_works.lookup_key is 'Key of the title look-up: folded title and first author, within 255 characters.';
 
-create function enrichment.lookup_key(title text, author text)
+create function enrichment.lookup_key_of(full_key text, author text)
 returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
-    key text := concat_ws(' | ', (enrichment.parse_title(lookup_key.title)).full_key, enrichment.fold_text(lookup_key.author));
+    key text := concat_ws(' | ', lookup_key_of.full_key, enrichment.fold_text(lookup_key_of.author));
 begin
     return case when length(key) <= 200 then key else left(key, 200) || ' #' || md5(key) end;
+end
+$$;
+comment on function enrichment.lookup_key_of(text, text) is 'The same as lookup_key for a title that is folded already: to take it apart is most of the work.';
+revoke all on function enrichment.lookup_key_of(text, text) from public, anon, authenticated, service_role;
+
+create function enrichment.lookup_key(title text, author text)
+returns text
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+begin
+    return enrichment.lookup_key_of((enrichment.parse_title(lookup_key.title)).full_key, lookup_key.author);
 end
 $$;
 comment on function enrichment.lookup_key(text, text) is 'Key of a title look-up in source_records.provider_id: "hunger games | suzanne collins".';
@@ -496,8 +507,8 @@ as $$
         group by w.id, w.title
     ),
 
-    outdated as (
-        select named.*
+    outdated as materialized (
+        select named.*, enrichment.parse_title(named.title) as title_parts
         from named
         left join enrichment.parsed_works as p on p.work_id = named.id
         where (p.title, p.author_names) is distinct from (named.title, named.author_names)
@@ -506,8 +517,8 @@ as $$
 
     insert into enrichment.parsed_works (work_id, title, author_names, title_parts, author_parts, title_key, lookup_key)
     select
-        id, title, author_names, enrichment.parse_title(title), enrichment.parse_authors(author_names),
-        enrichment.fold_text(title), enrichment.lookup_key(title, author_names[1])
+        id, title, author_names, title_parts, enrichment.parse_authors(author_names),
+        enrichment.fold_text(title), enrichment.lookup_key_of((title_parts).full_key, author_names[1])
     from outdated
     on conflict (work_id) do update
     set title = excluded.title, author_names = excluded.author_names, title_parts = excluded.title_parts,
