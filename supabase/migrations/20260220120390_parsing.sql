@@ -109,7 +109,7 @@ language plpgsql immutable parallel safe set search_path = ''
 as $$
 begin
     if string_to_array(omnibus_mark.folded, ' ') && '{trilogy,omnibus,box,boxed,boxset,bundle,duology,tetralogy,quartet,quintet,anthology,
-        complete,collected,in,other,selected,books,bks,volumes,vols}'::text[]
+        complete,collected,other,selected,books,bks,volumes,vols}'::text[] or omnibus_mark.folded like '% in 1%'
     then
         return substring(
             concat(' ', omnibus_mark.folded, ' ') from
@@ -138,15 +138,20 @@ declare
     rest text;
 begin
     foreach remark in array string_to_array(array_to_string(read_remarks.remarks, ';'), ';') loop
-        folded := enrichment.fold_numbers(enrichment.fold_text(regexp_replace(remark, '([0-9])\.([0-9])', '\1p\2', 'g')));
+        if remark like '%.%' then
+            remark := regexp_replace(remark, '([0-9])\.([0-9])', '\1p\2', 'g');
+        end if;
+        folded := enrichment.fold_numbers(enrichment.fold_text(remark));
         volume := coalesce(enrichment.read_volume(folded), regexp_match(folded, '^(.+) ([0-9]{1,2}(?: to [0-9]{1,2})?)$'));
         if volume is null then
             rest := concat_ws(' ', rest, case when remark like '% / %' then 'omnibus' end, folded);
         elsif series[2] is null then
             series := array[
-                enrichment.bare_title(coalesce(volume[1], regexp_replace(volume[3], '^(?:of|in) ', ''), '')),
+                enrichment.bare_title(coalesce(volume[1], case when volume[3] like any('{of %,in %}') then substr(volume[3], 4) end, volume[3], '')),
                 replace(replace(volume[2], ' to ', '-'), 'p', '.'),
-                (enrichment.read_volume(enrichment.fold_numbers(enrichment.fold_text(substring(remark from ': (.*)$')))))[1]
+                case when remark like '%: %'
+                    then (enrichment.read_volume(enrichment.fold_numbers(enrichment.fold_text(split_part(remark, ': ', -1)))))[1]
+                end
             ];
         end if;
     end loop;
@@ -259,7 +264,7 @@ begin
         whole := regexp_replace(whole, '([0-9]),([0-9]{3})\M', '\1\2', 'g');
         whole := regexp_replace(whole, '([0-9])\s?[–—-]\s?(?:no )?([0-9])', '\1 to \2', 'g');
     end if;
-    if strpos(whole, '''') > 0 or strpos(whole, '’') > 0 then
+    if whole like any('{%l''%,%L''%,%d''%,%D''%,%l’%,%L’%,%d’%,%D’%}') then
         whole := regexp_replace(whole, '\m([ldLD])[''’](?=\w)', '\1 ', 'g');
     end if;
     bare := whole;
@@ -336,7 +341,7 @@ begin
         );
         names := array(select trim(name) from unnest(string_to_array(piece, ',')) as name where trim(name, ' .') <> '');
         if cardinality(names) = 2 and (
-            names[1] not like '% %' or names[2] not like '% %' or names[2] ~ ' \w\.?$'
+            names[1] not like '% %' or names[2] not like '% %' or rtrim(names[2], '.') like '% _'
             or lower(split_part(names[1], ' ', 1)) = any('{le,la,de,du,van,von,der,den,del,della,di,da,dos,st.,al,el,bin,ibn,ten,ter}')
         ) then
             names := array[names[2] || ' ' || names[1]];
