@@ -24,12 +24,12 @@ comment on function enrichment.read_volume(text) is
 'What stands before the number, the number, and what stands after it: "discworld book 4" is {discworld,4,null}. Null where no volume is named. 0p5 is 0.5, "1 to 3" a range.';
 revoke all on function enrichment.read_volume(text) from public, anon, authenticated, service_role;
 
-create function enrichment.split_title(bare text)
+create function enrichment.split_title(bare text, folded text)
 returns text[]
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
-    pieces text[] := array[split_title.bare];
+    pieces text[];
     piece text;
     segments text[] := '{}'::text[];
 begin
@@ -38,9 +38,13 @@ begin
             split_title.bare, '\s*:+\s+|\s+[:–—-]+\s+|;\s+|,? or, (?:the )?|, or |, an? ', 'i'
         );
     end if;
-    foreach piece in array pieces loop
-        piece := enrichment.fold_numbers(enrichment.fold_text(piece));
-        if piece like any('{% edition,% unabridged,% revised,% expanded,% updated,% illustrated,% the,% les,% of %,% by %}') then
+    foreach piece in array coalesce(pieces, array[split_title.folded]) loop
+        if pieces is not null then
+            piece := enrichment.fold_numbers(enrichment.fold_text(piece));
+        end if;
+        if piece like any('{%edition,%unabridged,%revised,%expanded,%updated,%illustrated,% the,% les,%stories of %,%poems of %,%poetry of %,
+            %works of %,%tales of %,%plays of %,%essays of %,%writings of %,%stories by %,%poems by %,%works by %,%plays by %,%essays by %}')
+        then
             piece := regexp_replace(
                 piece,
                 '(?:(?:^| )(?:and|[0-9]+(?:st|nd|rd|th)|revised|updated|expanded|illustrated|annotated|deluxe|special|premium|anniversary'
@@ -57,9 +61,9 @@ begin
     return segments;
 end
 $$;
-comment on function enrichment.split_title(text) is
-'A title''s segments, folded: cut at a colon, dash, semicolon, ", or" and ", a". The edition at the end of one goes, so do an article put last ("Hobbit, The") and whose stories or poems they are.';
-revoke all on function enrichment.split_title(text) from public, anon, authenticated, service_role;
+comment on function enrichment.split_title(text, text) is
+'A title''s segments, folded (most titles have one, which the caller has folded): cut at a colon, dash, semicolon, ", or" and ", a". The edition at the end of one goes, so do an article put last ("Hobbit, The") and whose stories or poems they are.';
+revoke all on function enrichment.split_title(text, text) from public, anon, authenticated, service_role;
 
 create function enrichment.is_weak_subtitle(segment text)
 returns boolean
@@ -257,7 +261,7 @@ declare
     whole text := replace(replace(concat_ws(': ', parse_title.title, nullif(parse_title.subtitle, '')), '：', ': '), '#', ' no ');
     bare text;
     series text[] := array[null, null, null, null];
-    marks text;
+    folded text;
     parts enrichment.title_parts;
 begin
     if whole ~ '[0-9][,–—-]\s?[n0-9]' then
@@ -273,20 +277,22 @@ begin
         bare := regexp_replace(whole, bracket, '', 'g');
     end if;
 
-    parts.full_key := enrichment.bare_title(enrichment.fold_text(bare));
+    folded := enrichment.fold_text(bare);
+    parts.full_key := enrichment.bare_title(folded);
     parts.series_key := nullif(series[1], '');
     parts.series_number := series[2];
-    marks := enrichment.fold_numbers(parts.full_key);
-    parts.derivative := enrichment.derivative_mark(concat_ws(' ', marks, series[4], series[1]));
-    parts.omnibus := enrichment.omnibus_mark(concat_ws(' ', marks, series[4]));
+    folded := enrichment.fold_numbers(folded);
+    parts.derivative := enrichment.derivative_mark(concat_ws(' ', folded, series[4], series[1]));
+    parts.omnibus := enrichment.omnibus_mark(concat_ws(' ', folded, series[4]));
     if parts.full_key = '' then
         parts.full_key := enrichment.fold_text(whole);
         bare := whole;
+        folded := enrichment.fold_numbers(parts.full_key);
     elsif parts.derivative is not null or parts.omnibus is not null then
         parts.full_key := concat_ws(' ', parts.full_key, series[4]);
     end if;
 
-    parts := enrichment.place_segments(parts, enrichment.split_title(bare));
+    parts := enrichment.place_segments(parts, enrichment.split_title(bare, folded));
     if parts.omnibus is null then
         parts.omnibus := case
             when parts.subtitle_key = 'and' or parts.subtitle_key like 'and %' then 'and'
@@ -302,7 +308,7 @@ begin
             select word from unnest(string_to_array(parts.core_key, ' ')) as word where left(word, 1) between '0' and '9' order by 1
         );
     end if;
-    parts.forms := enrichment.series_forms(parts, series[3]) || case when parts.volume is null then array[marks] end;
+    parts.forms := enrichment.series_forms(parts, series[3]) || case when parts.volume is null then array[enrichment.bare_title(folded)] end;
     parts.words := enrichment.title_words(parts.core_key);
     return parts;
 end
