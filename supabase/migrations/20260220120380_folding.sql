@@ -15,7 +15,7 @@ begin
         plain := translate(plain, 'øłđðı‘’ʼ', 'olddi''''''');
         plain := replace(replace(replace(replace(plain, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
     end if;
-    return trim(regexp_replace(replace(translate(plain, '''`', ''), '&', ' and '), '[^[:alnum:]]+', ' ', 'g'));
+    return trim(regexp_replace(replace(replace(translate(plain, '''`', ''), '&', ' and '), '+', ' plus '), '[^[:alnum:]]+', ' ', 'g'));
 end
 $$;
 comment on function enrichment.fold_text(text) is

@@ -14,7 +14,7 @@ begin
         regexp_match(
             read_volume.folded,
             '^(?:(.*) )?(?:no|number|vols?|volumes?|books?|bks?|parts?|pt|band|tome|tomo|teil|issues?|episode)(?: the)? '
-            '([0-9]+(?:p[0-9]+)?(?: to [0-9]+(?:p[0-9]+)?)?)(?: (.*))?$'
+            '0*([0-9]+(?:p[0-9]+)?(?: to [0-9]+(?:p[0-9]+)?)?)(?: (.*))?$'
         ),
         regexp_match(read_volume.folded, '^(?:(.*) )?([0-9]+)(?:st|nd|rd|th) (?:part|book|volume)(?: (.*))?$')
     );
@@ -309,6 +309,9 @@ begin
         );
     end if;
     parts.forms := enrichment.series_forms(parts, series[3]) || case when parts.volume is null then array[enrichment.bare_title(folded)] end;
+    if series[4] is not null then
+        parts.forms := parts.forms || (series[4] || ' ' || parts.core_key);
+    end if;
     parts.words := enrichment.title_words(parts.core_key);
     return parts;
 end

@@ -18,8 +18,8 @@ begin
         when other.volume <> coalesce(one.volume, one.series_number) then 'volume'
         when not string_to_array(one.series_key, ' ') && string_to_array(other.series_key, ' ') then 'series'
         when one.core_key <> other.core_key and not (one.numbers <@ other.numbers or other.numbers <@ one.numbers) then 'number'
-        when one.volume <> '1' and other.series_number is null then 'unstated'
-        when other.volume <> '1' and one.series_number is null then 'unstated'
+        when one.volume is not null and other.series_number is null then 'unstated'
+        when other.volume is not null and one.series_number is null then 'unstated'
     end;
 end
 $$;
