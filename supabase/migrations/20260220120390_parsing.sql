@@ -95,7 +95,8 @@ begin
             concat(' ', derivative_mark.folded, ' ') from
             ' (summary|study guide|sparknotes|spark notes|cliffs ?notes|york notes|readers guide|reading guide|teachers guide'
             '|teaching guide|guide for|strategy guide|official [a-z ]*guide|lessons? plans?|companion|workbook|work book'
-            '|graphic novel|graphic adaptation|manga|the play|a play|stage adaptation|adaptation|adapted|screenplay|shooting script|novelization|novelisation|storybook'
+            '|graphic novel|graphic adaptation|manga|the play|a play|stage adaptation'
+            '|adaptation|adapted|screenplay|shooting script|novelization|novelisation|storybook'
             '|colou?ring book|critical essays|analysis of|notes on|the making of|penguin readers|bookworms|level [0-9]+|little golden book'
             '|trivia|quiz|poster book|sticker book|calendar|journal|soundtrack|dramati[sz]ed|retold) '
         );
@@ -308,7 +309,8 @@ begin
             select word from unnest(string_to_array(parts.core_key, ' ')) as word where left(word, 1) between '0' and '9' order by 1
         );
     end if;
-    parts.forms := enrichment.series_forms(parts, series[3]) || case when parts.volume is null then array[enrichment.bare_title(folded)] end;
+    parts.forms := enrichment.series_forms(parts, series[3])
+        || case when parts.volume is null then array[enrichment.bare_title(folded)] end;
     if series[4] is not null then
         parts.forms := parts.forms || (series[4] || ' ' || parts.core_key);
     end if;
