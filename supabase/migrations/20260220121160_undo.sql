@@ -258,8 +258,13 @@ begin
     perform enrichment.log_undo(undo_rows.queue_ids, undo_rows.import_id, written, undo_rows.actor);
     update public.enrichment_queue as q
     set status = case when q.finished_at is null then 'skipped' else q.status end, finished_at = coalesce(q.finished_at, now()),
-        claim_token = null, undone_at = now(), undone_by = undo_rows.actor, updated_at = now()
+        claim_token = null, scored_at = null, undone_at = now(), undone_by = undo_rows.actor, updated_at = now()
     where q.id = any(undo_rows.queue_ids);
+    -- Whoever asks again is answered from what is known: a rival that was only passed over may be chosen now.
+    delete from enrichment.rejected_candidates as j
+    using public.enrichment_queue as q
+    where q.id = any(undo_rows.queue_ids) and j.work_id = q.work_id and not j.is_dismissed
+        and q.match_details -> 'rivals' ? (j.provider || ':' || j.candidate_key);
     perform enrichment.show_last_outcome(touched);
 
     return query
@@ -323,7 +328,7 @@ as $$
     select * from enrichment.undo_enrichment_impl(undo_enrichment.queue_id)
 $$;
 comment on function public.undo_enrichment(uuid) is
-'Puts back what a row wrote, its cover included: fields_restored. A value that was changed since stays: fields_kept. A row in review is skipped, any other keeps its state and says undone_at; works.enrichment_status shows the outcome before it. The same candidate does not fill those fields again, and what was dismissed stays so. For whoever triggered or approved the row, and the service. PT404, PT403, PT409 for a row that is open, was undone or wrote nothing.';
+'Puts back what a row wrote, its cover included: fields_restored. A value that was changed since stays: fields_kept. A row in review is skipped, any other keeps its state and says undone_at; works.enrichment_status shows the outcome before it. The same candidate does not fill those fields again, and what was dismissed stays so; rivals that were passed over may be chosen when the book is asked for again. For whoever triggered or approved the row, and the service. PT404, PT403, PT409 for a row that is open, was undone or wrote nothing.';
 revoke all on function public.undo_enrichment(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.undo_enrichment(uuid) to authenticated, service_role;
 

@@ -1,8 +1,10 @@
 -- One decision about many rows: approve or dismiss all in review that say the same. A dry run counts first and is the default. Each row
--- goes through the verb for one row, so that nothing is decided here that is not decided there; one that refuses is left and counted. A call
--- ends by itself before the eight seconds after which a hosted project would take all of it back: a thousand rows took 4.5 s here.
+-- goes through the verb for one row, so that nothing is decided here that is not decided there; one that refuses is left and counted. A
+-- call ends by itself before the eight seconds after which a hosted project would take all of it back: a thousand rows took 4.5 s here.
 
-create function enrichment.matching_reviews(confidence text, provider text, sentence text, import_id uuid, fields text[])
+create function enrichment.matching_reviews(
+    confidence text, provider text, sentence text, import_id uuid, fields text[], with_rivals boolean
+)
 returns uuid[]
 language plpgsql stable set search_path = '' set random_page_cost = 1.1 set plan_cache_mode = force_custom_plan
 as $$
@@ -29,6 +31,7 @@ begin
             and (matching_reviews.confidence is null or q.confidence = matching_reviews.confidence::enrichment.confidence)
             and (matching_reviews.sentence is null or q.match_details ->> 'sentence' = matching_reviews.sentence)
             and (matching_reviews.import_id is null or q.import_id = matching_reviews.import_id)
+            and (matching_reviews.with_rivals or (q.match_details ? 'rivals') is not true)
             and (matching_reviews.fields is null or q.match_details -> 'proposals' ?| matching_reviews.fields)
             and (matching_reviews.provider is null or not exists (
                 select 1 from jsonb_each(q.match_details -> 'proposals') as p where p.value ->> 'provider' <> matching_reviews.provider
@@ -37,9 +40,10 @@ begin
     );
 end
 $$;
-comment on function enrichment.matching_reviews(text, text, text, uuid, text[]) is
-'Rows in review, of a reader''s own library, that fit every filter that is not null: the confidence, the sentence, the import, one of the fields proposed, and all that is proposed from one provider.';
-revoke all on function enrichment.matching_reviews(text, text, text, uuid, text[]) from public, anon, authenticated, service_role;
+comment on function enrichment.matching_reviews(text, text, text, uuid, text[], boolean) is
+'Rows in review, of a reader''s own library, that fit every filter that is not null: the confidence, the sentence, the import, one of the fields proposed, and all that is proposed from one provider; those that show rivals only if asked for.';
+revoke all on function enrichment.matching_reviews(text, text, text, uuid, text[], boolean)
+from public, anon, authenticated, service_role;
 
 create function enrichment.counted_fields(queue_ids uuid[], fields text[])
 returns jsonb
@@ -94,7 +98,7 @@ as $$
 declare
     matching uuid[] := enrichment.matching_reviews(
         approve_matching_impl.confidence, approve_matching_impl.provider, approve_matching_impl.sentence, approve_matching_impl.import_id,
-        approve_matching_impl.fields
+        approve_matching_impl.fields, false
     );
     held uuid[];
     approved integer := 0;
@@ -153,7 +157,7 @@ as $$
     )
 $$;
 comment on function public.approve_matching(text, text, text, uuid, text[], boolean) is
-'Approves the rows in review of the own library that fit every filter given: confidence, the sentence, the import, provider (all that is proposed comes from it). fields: only these are written, where they are proposed; the rest is dropped as if left unticked. A dry run, the default, counts rows and the fields that would be filled and changes nothing. At most 1,000 rows and five seconds a call, the oldest first: remaining says how many were left for the next; skipped rows were taken by somebody meanwhile, or refused. Call again while changed is more than 0 and so is remaining. PT403, PT404, PT422.';
+'Approves the rows in review of the own library that fit every filter given: confidence, the sentence, the import, provider (all that is proposed comes from it). fields: only these are written, where they are proposed; the rest is dropped as if left unticked. Rows that show rivals are left: each wants a choice of its own. A dry run, the default, counts rows and the fields that would be filled and changes nothing. At most 1,000 rows and five seconds a call, the oldest first: remaining says how many were left for the next; skipped rows were taken by somebody meanwhile, or refused. Call again while changed is more than 0 and so is remaining. PT403, PT404, PT422.';
 revoke all on function public.approve_matching(text, text, text, uuid, text[], boolean) from public, anon, authenticated, service_role;
 grant execute on function public.approve_matching(text, text, text, uuid, text[], boolean) to authenticated, service_role;
 
@@ -163,7 +167,8 @@ language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
     matching uuid[] := enrichment.matching_reviews(
-        dismiss_matching_impl.confidence, dismiss_matching_impl.provider, dismiss_matching_impl.sentence, dismiss_matching_impl.import_id, null
+        dismiss_matching_impl.confidence, dismiss_matching_impl.provider, dismiss_matching_impl.sentence, dismiss_matching_impl.import_id, null,
+        true
     );
     held uuid[];
     dismissed integer := 0;
