@@ -9,16 +9,33 @@ from psycopg.types.json import Jsonb
 
 READER_VERBS = {
     "approve_enrichment",
+    "approve_matching",
     "dismiss_enrichment",
+    "dismiss_matching",
+    "enrichment_history",
+    "enrichment_import",
+    "enrichment_import_rows",
+    "enrichment_imports",
+    "enrichment_library",
     "enrichment_status",
+    "enrichment_summary",
+    "enrichment_usage",
     "explain_enrichment",
     "list_enrichment",
     "lock_fields",
     "preview_enrichment",
     "trigger_enrichment",
     "trigger_missing_enrichment",
+    "undo_enrichment",
+    "undo_import",
+    "unlock_fields",
 }
-ONLY_FOR_READERS = {"trigger_enrichment", "trigger_missing_enrichment"}
+ONLY_FOR_READERS = {
+    "enrichment_library",
+    "enrichment_summary",
+    "trigger_enrichment",
+    "trigger_missing_enrichment",
+}
 ROLES = ("anon", "authenticated", "service_role")
 
 RELATIONS = """
@@ -112,8 +129,8 @@ def test_both_modes_end_in_the_same_privileges(make_host) -> None:
 
 
 def test_each_verb_is_for_whom_it_says(host) -> None:
-    """anon may call nothing, a reader the seven verbs of a reader, the service role everything but the two
-    buttons; behind the verbs, only the implementations are open, to the same roles."""
+    """anon may call nothing, a reader a reader's verbs, the service role everything but what needs a reader's
+    library; behind the verbs, only the implementations are open, to the same roles."""
     functions = host.query(FUNCTIONS, [*ROLES, "public"])
     verbs = {row["proname"] for row in functions if row["schema"] == "public"}
 
