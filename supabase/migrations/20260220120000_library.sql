@@ -168,6 +168,6 @@ alter table public.works add column if not exists enrichment_status varchar(32);
 alter table public.works add column if not exists enrichment_confidence varchar(16);
 alter table public.works add column if not exists last_enriched_at timestamptz;
 
-comment on column public.works.enrichment_status is 'How the last enrichment ended: completed, needs_review, skipped or failed; null where none has.';
+comment on column public.works.enrichment_status is 'How the last enrichment ended that was not undone: completed, needs_review, skipped or failed; null where none has.';
 comment on column public.works.enrichment_confidence is 'Confidence of the candidate that enrichment settled on: high, medium, low or none.';
 comment on column public.works.last_enriched_at is 'When the last enrichment came to an end.';

@@ -90,7 +90,20 @@ async def life_of_a_library(database: Database) -> list[Any]:
     heard += await database.apply_enrichment([*results, stale, {"queue_id": "no uuid"}])
     heard += [each for work in works for each in await database.explain_enrichment(work)]
     heard += sorted(await database.enrichment_status(works), key=lambda state: works.index(state.work_id))
-    heard += sorted(await database.list_enrichment(), key=lambda row: row.title)
+    listed = sorted(await database.list_enrichment(), key=lambda row: row.title)
+    heard += listed
+    (progress,) = await database.enrichment_imports()
+    heard += [progress, await database.enrichment_import(progress.import_id)]
+    heard += await database.enrichment_import_rows(progress.import_id)
+    heard += [line for line in await database.enrichment_usage() if line.meter != "database"]
+    heard.append(await database.approve_matching("low"))
+    heard.append(await database.dismiss_matching(import_id=progress.import_id))
+    (hunger_games,) = (row for row in listed if "Hunger" in row.title)
+    heard.append(await database.undo_enrichment(hunger_games.queue_id))
+    heard += await database.enrichment_history(hunger_games.work_id)
+    heard += sorted(await database.undo_import(progress.import_id), key=lambda row: works.index(row.work_id))
+    heard += await database.lock_fields(works[0], ["work.description", "work.cover_url"])
+    heard += await database.unlock_fields(works[0], ["work.description"])
     heard += sorted(
         await database.enrichment_overview(), key=lambda line: (line.status, line.wait_reason or "")
     )
@@ -137,6 +150,13 @@ async def test_both_doors_give_identical_answers(worlds) -> None:
         "Preview",
         "QueueRow",
         "WorkStatus",
+        "ImportProgress",
+        "ImportLine",
+        "UsageLine",
+        "MatchingOutcome",
+        "UndoOutcome",
+        "HistoryLine",
+        "FieldLock",
     } <= kinds
     outcomes = [record["outcome"] for record in direct if record["record"] == "ApplyOutcome"]
     assert {"applied", "stale_claim", "rejected"} == set(outcomes)

@@ -32,6 +32,19 @@ def test_an_unused_installation_leaves_no_trace(make_host, default_grants, newes
     assert host.install() == first
 
 
+def test_realtime_tells_of_the_queue_as_long_as_it_is_there(make_host) -> None:
+    """Where the project has Supabase Realtime's publication, installing adds the queue to what it tells of,
+    beside the host's own tables, and removing takes just that out again."""
+    host = make_host()
+    published = "select tablename from pg_publication_tables where pubname = 'supabase_realtime' order by 1"
+    with host.connect() as connection:
+        connection.execute("alter publication supabase_realtime add table public.library_items")
+    host.install()
+    assert [row["tablename"] for row in host.query(published)] == ["enrichment_queue", "library_items"]
+    uninstall(host)
+    assert [row["tablename"] for row in host.query(published)] == ["library_items"]
+
+
 def test_what_enrichment_filled_stays_and_nothing_else(make_host, answer, ada) -> None:
     """After sweep, claim, apply and review, the host keeps its rows with their gaps filled; our look-ups,
     queue, log and columns are gone."""
