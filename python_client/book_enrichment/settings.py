@@ -46,6 +46,18 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr | None, Field(validation_alias="DATABASE_URL")] = None
     """`postgresql://…` for the direct door; wins when both are set. Secret, since it carries a password."""
 
+    supabase_anon_key: Annotated[str | None, Field(validation_alias="SUPABASE_ANON_KEY")] = None
+    """The public API key (anon or publishable): what the API sends along with a reader's own token."""
+
+    supabase_jwt_secret: Annotated[SecretStr | None, Field(validation_alias="SUPABASE_JWT_SECRET")] = None
+    """What readers' tokens are signed with, where that is HS256 and not a key that is published. Secret."""
+
+    supabase_jwt_issuer: Annotated[str | None, Field(validation_alias="SUPABASE_JWT_ISSUER")] = None
+    """Who issues readers' tokens, where that is not `SUPABASE_URL` and `/auth/v1` (custom domains)."""
+
+    worker_enabled: Annotated[bool, Field(validation_alias="ENRICHMENT_WORKER_ENABLED")] = True
+    """Does a worker run inside the API? Off where `book-enrichment run` does the work elsewhere."""
+
     auto_enabled: Annotated[bool, Field(validation_alias="ENRICHMENT_AUTO_ENABLED")] = False
     """Master switch: may rows that nobody asked for by hand (imports, scheduled) be worked on?"""
 

@@ -177,6 +177,11 @@ class Worker:
         self._configured = False
         self._stale_check_at = 0.0
 
+    @property
+    def is_running(self) -> bool:
+        """Whether `run` or `drain` is under way."""
+        return self._alone.locked()
+
     def wake(self) -> None:
         """There may be something new: look now instead of at the end of the sleep."""
         self._alarm.set()

@@ -466,7 +466,7 @@ async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
 
 
 @asynccontextmanager
-async def postgres_pool(conninfo: str) -> AsyncIterator[Pool]:
+async def postgres_pool(conninfo: str, max_size: int = 4) -> AsyncIterator[Pool]:
     """Connections that live behind a transaction pooler, too: nothing prepared, a call is a transaction.
 
     A connection is looked at before it is used, so that a restarted server costs no call.
@@ -475,7 +475,7 @@ async def postgres_pool(conninfo: str) -> AsyncIterator[Pool]:
         conninfo,
         open=False,
         min_size=1,
-        max_size=4,
+        max_size=max_size,
         timeout=CONNECT_SECONDS,
         check=AsyncConnectionPool.check_connection,
         configure=_configure,

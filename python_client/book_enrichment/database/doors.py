@@ -20,6 +20,7 @@ from uuid import UUID
 
 import httpx
 import psycopg
+from postgrest import AsyncPostgrestClient
 from postgrest.exceptions import APIError
 from psycopg import sql
 from psycopg.rows import DictRow
@@ -72,7 +73,7 @@ class Door(Protocol):
 class PostgrestDoor:
     """Through the project's HTTP interface, as whom its key names: the service role or a reader."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient | AsyncPostgrestClient) -> None:
         self._client = client
 
     async def call(self, function: str, arguments: Mapping[str, Any]) -> list[Row]:

@@ -1,0 +1,118 @@
+"""An upload on its way into the database: read within the request, sent behind it.
+
+The import is announced first, with the number of its rows, so that it can be watched from then on. Its rows
+follow in chunks; a chunk that is sent again answers the same, so a database that is away for a moment costs
+nothing. What cannot be sent stays visible: the import has fewer rows than its file, and says why while this
+app remembers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from book_enrichment.api.problems import Problem, problem_of
+from book_enrichment.database import Database
+from book_enrichment.errors import EnrichmentError
+from book_enrichment.imports import Export, ImportFileError, read_export
+from book_enrichment.imports.sending import import_export
+from book_enrichment.records import ImportProgress
+
+logger = logging.getLogger(__name__)
+
+# Reading 20 MB takes a second of CPU; more at a time would only make everybody wait.
+READERS_AT_ONCE = 2
+# 10,000 rows take about half a minute. An import that is not through after this is given up; importing the
+# file again goes on where it ended.
+LONGEST_SENDING_SECONDS = 300.0
+# How long an app that is told to end goes on sending.
+GRACE_SECONDS = 10.0
+PROBLEMS_REMEMBERED = 100
+
+
+@dataclass(slots=True)
+class Importing:
+    """The imports that this app is sending."""
+
+    database: Database
+    wake: Callable[[], None]
+    """Called when rows are in."""
+    problems: dict[UUID, Problem] = field(default_factory=dict)
+    _sending: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
+    _readers: set[UUID] = field(default_factory=set)
+    _parsing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_AT_ONCE))
+
+    async def accept(self, reader: UUID, data: bytes, source: str | None) -> tuple[UUID, Export]:
+        """Read a file, announce it, and start sending it.
+
+        Raises:
+            Problem: 422 for a file that is no export, 429 while an import of this reader is being sent.
+        """
+        if reader in self._readers:
+            raise Problem(
+                429,
+                "an import of yours is still being sent",
+                "wait until it ends; GET /imports shows how far it is",
+                headers={"Retry-After": "5"},
+            )
+        self._readers.add(reader)
+        try:
+            async with self._parsing:
+                export = await asyncio.to_thread(read_export, data, source)
+            import_id = uuid4()
+            # Without rows yet: from here on it can be watched.
+            await self.database.import_library(reader, export.source, [], import_id, len(export.rows))
+        except ImportFileError as error:
+            self._readers.discard(reader)
+            raise Problem(422, error.message, error.hint) from None
+        except BaseException:
+            self._readers.discard(reader)
+            raise
+        self._sending[import_id] = asyncio.create_task(self._send(reader, import_id, export))
+        return import_id, export
+
+    def state(self, progress: ImportProgress) -> str:
+        """`complete`, `sending` or `incomplete`. Another app may be sending it, which only time can tell."""
+        if progress.import_id in self._sending:
+            return "sending"
+        if progress.expected_rows is None or progress.rows >= progress.expected_rows:
+            return "complete"
+        age = datetime.now(UTC) - progress.created_at
+        may_be_sent = progress.import_id not in self.problems and age < timedelta(
+            seconds=LONGEST_SENDING_SECONDS
+        )
+        return "sending" if may_be_sent else "incomplete"
+
+    async def close(self) -> None:
+        """Let what is being sent arrive, but not for ever."""
+        if tasks := list(self._sending.values()):
+            _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    async def _send(self, reader: UUID, import_id: UUID, export: Export) -> None:
+        def advance(rows: int) -> None:
+            self.wake()
+
+        try:
+            await import_export(self.database, reader, export, advance, import_id, LONGEST_SENDING_SECONDS)
+        except EnrichmentError as error:
+            self._remember(import_id, problem_of(error))
+        except Exception:
+            logger.exception("import %s: unexpected", import_id, extra={"action": "import"})
+            self._remember(import_id, Problem(500, "the import ended by a fault of this app", "see the log"))
+        finally:
+            self._sending.pop(import_id, None)
+            self._readers.discard(reader)
+
+    def _remember(self, import_id: UUID, problem: Problem) -> None:
+        logger.warning("import %s: %s", import_id, problem.detail, extra={"action": "import"})
+        self.problems[import_id] = problem
+        while len(self.problems) > PROBLEMS_REMEMBERED:
+            del self.problems[next(iter(self.problems))]
