@@ -16,7 +16,7 @@ from book_enrichment.api.problems import EnrichmentProblem
 Status = Literal["pending", "in_progress", "completed", "needs_review", "failed", "skipped"]
 Confidence = Literal["none", "low", "medium", "high"]
 
-_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 def _plain_uuid(value: Any) -> Any:
@@ -28,9 +28,24 @@ def _plain_uuid(value: Any) -> Any:
 
 Id = Annotated[UUID, BeforeValidator(_plain_uuid)]
 Ids = Annotated[list[Id], Field(max_length=1000)]
+QueueCursor = Annotated[str, Field(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+LibraryCursor = Annotated[str, Field(pattern="^[0-9]{1,17}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 # Postgres stores no NUL.
 Text = Annotated[str, Field(max_length=500, pattern="^[^\\x00]*$")]
-Fields = Annotated[list[Text], Field(max_length=50)]
+FieldName = Literal[
+    "work.cover_url",
+    "work.description",
+    "work.first_publish_year",
+    "edition.publisher",
+    "edition.publish_date",
+    "edition.isbn10",
+    "edition.isbn13",
+    "edition.language",
+    "edition.format",
+    "edition.total_pages",
+    "edition.total_audio_minutes",
+]
+Fields = Annotated[list[FieldName], Field(max_length=50)]
 
 
 def _separate_ids(values: list[str]) -> list[str]:
@@ -38,7 +53,7 @@ def _separate_ids(values: list[str]) -> list[str]:
 
 
 WorkIds = Annotated[
-    list[Annotated[str, Field(pattern=f"^{_UUID}(,{_UUID})*$")]],
+    list[Annotated[str, Field(pattern=f"^{UUID_PATTERN}(,{UUID_PATTERN})*$")]],
     Field(min_length=1, max_length=1000),
     AfterValidator(_separate_ids),
 ]
@@ -78,7 +93,7 @@ class ApproveBody(Question):
 class Filter(Question):
     """Which rows in review: those that agree with everything that is not null."""
 
-    confidence: Confidence | None = None
+    confidence: Literal["high", "medium", "low"] | None = None
     """How sure the match is."""
     provider: Text | None = None
     """Who proposes something."""

@@ -10,14 +10,14 @@ import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, File, Form, Path, Query, Request, Response, UploadFile
 
 from book_enrichment.api import models
 from book_enrichment.api.auth import refuse_unverifiable
-from book_enrichment.api.models import Id, Text, WorkIds
+from book_enrichment.api.models import Id, WorkIds
 from book_enrichment.api.problems import ProblemRoute, problems
 from book_enrichment.api.services import (
     CurrentReader,
@@ -40,7 +40,7 @@ T = TypeVar("T")
 PREFIX = "/api/v1/enrichment"
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Rows per page.")]
-Cursor = Annotated[Text | None, Query(description="`next_cursor` of the page before.")]
+NEXT = Query(description="`next_cursor` of the page before.")
 QueueId = Annotated[Id, Path(description="A queue row.")]
 WorkId = Annotated[Id, Path(description="A work of the own library.")]
 ImportId = Annotated[Id, Path(description="An import of one's own.")]
@@ -145,7 +145,7 @@ async def queue(
     database: ReaderDatabase,
     status: Annotated[models.Status | None, Query(description="Only rows in this state.")] = None,
     limit: Limit = 50,
-    cursor: Cursor = None,
+    cursor: Annotated[models.QueueCursor | None, NEXT] = None,
 ) -> Any:
     """Queue rows of the own library, newest first. One call has all that a review panel shows."""
     rows = await database.list_enrichment(status, limit, cursor)
@@ -155,9 +155,11 @@ async def queue(
 @reader_routes.get("/library", response_model=models.LibraryPage, tags=["library"])
 async def library(
     database: ReaderDatabase,
-    filter: Annotated[Text | None, Query(description="A state of the queue, or `missing`.")] = None,
+    filter: Annotated[
+        models.Status | Literal["missing"] | None, Query(description="A state, or `missing` something.")
+    ] = None,
     limit: Limit = 60,
-    cursor: Cursor = None,
+    cursor: Annotated[models.LibraryCursor | None, NEXT] = None,
 ) -> Any:
     """Books of the own library with cover, badge and gaps."""
     rows = await database.enrichment_library(filter, limit, cursor)
@@ -195,7 +197,7 @@ async def trigger_all(database: ReaderDatabase, services: SharedServices) -> Any
     return _triggered(outcomes)
 
 
-@reader_routes.post("/preview", response_model=models.Previews, tags=["review"])
+@reader_routes.post("/preview", response_model=models.Previews, responses=problems(404), tags=["review"])
 async def preview(database: ReaderDatabase, body: models.TriggerBody) -> Any:
     """What enrichment would do with these works. Nothing is written."""
     return {"items": await database.preview_enrichment(body.work_ids)}
@@ -204,7 +206,7 @@ async def preview(database: ReaderDatabase, body: models.TriggerBody) -> Any:
 # Review
 
 
-@reader_routes.post("/bulk", response_model=models.MatchingOutcome, responses=problems(409), tags=["review"])
+@reader_routes.post("/bulk", response_model=models.MatchingOutcome, responses=problems(404), tags=["review"])
 async def bulk(database: ReaderDatabase, body: models.BulkBody) -> Any:
     """Approve or dismiss all that matches; counts only, unless `dry_run` is false."""
     where = body.filter
@@ -294,13 +296,13 @@ async def import_file(
     importing: SharedImporting,
     file: Annotated[UploadFile, File(description="A Goodreads or StoryGraph export (CSV), at most 20 MB.")],
     source: Annotated[
-        Text | None, Form(description="`goodreads` or `storygraph`; found out when not given.")
-    ] = None,
+        Literal["", "goodreads", "storygraph"], Form(description="Found out by the header when empty.")
+    ] = "",
 ) -> Any:
     """Read an export and put its books on the shelf; the same file again changes nothing.
 
     Answers as soon as the file is read. Its rows follow, see `Location`."""
-    import_id, export = await importing.accept(reader.id, await file.read(), source)
+    import_id, export = await importing.accept(reader.id, await file.read(), source or None)
     response.headers["Location"] = request.url_for("show_import", import_id=str(import_id)).path
     return models.ImportAccepted(
         import_id=import_id, source=export.source, rows=len(export.rows), notes=export.notes
