@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down reset status psql env migrate demo test pgtap pytest lint bench measure-calls measure-matching
+.PHONY: help venv up down reset status psql env migrate demo test pgtap pytest lint bench measure-calls measure-api measure-matching
 
 help: ## what you can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,3 +72,7 @@ measure-calls: venv ## how many calls an import of 1,000 books makes (JSON=path 
 measure-matching: venv ## how far the matching can be trusted (PAIRS=tsv, else our own pairs; CATALOGUE=csv, ERRORS=path, JSON=path)
 	@$(STACK) guard
 	@$(PYTHON) supabase/local/measure_matching.py $(if $(PAIRS),"$(PAIRS)") $(if $(CATALOGUE),--catalogue "$(CATALOGUE)") $(if $(ERRORS),--errors "$(ERRORS)") $(if $(JSON),--json "$(JSON)")
+
+measure-api: venv ## how long the API takes with 100,000 queue rows, beside select 1 (JSON=path writes the figures)
+	@$(STACK) guard
+	@$(PYTHON) supabase/local/measure_api.py $(if $(JSON),--json "$(JSON)")

@@ -6,6 +6,7 @@ import pytest
 
 from book_enrichment import records
 from book_enrichment.api import models
+from book_enrichment.api.examples import EXAMPLES
 from book_enrichment.providers import Lookup
 
 READ_FROM = {
@@ -35,6 +36,15 @@ def test_a_model_has_every_column(model, record) -> None:
     assert list(model.model_fields) == columns
 
 
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_a_whole_answer(name) -> None:
+    """It has every field, and would be sent as it is shown."""
+    model = getattr(models, name)
+    assert list(EXAMPLES[name]) == list(model.model_fields)
+    assert model.model_validate(EXAMPLES[name]).model_dump(mode="json") == EXAMPLES[name]
+    assert model.model_json_schema()["examples"] == [EXAMPLES[name]]
+
+
 def test_every_model_that_is_read_from_a_record_is_listed() -> None:
     """So that a new one is compared as well."""
     envelopes = {"items", "next_cursor"}
@@ -46,3 +56,4 @@ def test_every_model_that_is_read_from_a_record_is_listed() -> None:
     ]
     unlisted = {model.__name__ for model in answers if not envelopes & set(model.model_fields)} - listed
     assert unlisted == set()
+    assert set(EXAMPLES) == listed

@@ -1,6 +1,29 @@
 """What the routes do, through both doors."""
 
+import re
 import uuid
+from pathlib import Path
+
+import pytest
+
+from book_enrichment.api import create_app
+from book_enrichment.settings import Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_route_has_a_readme_row() -> None:
+    """A route that is added, renamed or takes another parameter needs its row, and no row lacks its route."""
+    settings = Settings(_env_file=None, supabase_url="http://127.0.0.1:1", supabase_anon_key="x")
+    routes = set()
+    for path, methods in create_app(settings, worker=False).openapi()["paths"].items():
+        for method, operation in methods.items():
+            query = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
+            route = f"{method.upper()} {path.removeprefix('/api/v1/enrichment')}"
+            routes.add((route, tuple(query) if route != "GET /imports" else ()))
+    rows = re.findall(r"^\| `([A-Z]+ /[^?`]*)\??([^`]*)` \|", README, flags=re.MULTILINE)
+    shown = {(route, tuple(re.findall(r"(\w+)=", query))) for route, query in rows}
+    assert shown == routes
 
 
 async def test_health_needs_no_token(api) -> None:
@@ -45,3 +68,51 @@ async def test_refusals_come_with_the_hint_of_the_database(api, sign_in, shelve)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "PT404"
     assert answer.json()["hint"] == "see list_enrichment()"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/queue", "GET"),
+        ("GET", "/trigger", "POST"),
+        ("PUT", f"/works/{uuid.UUID(int=1)}/locks", "DELETE, POST"),
+        ("PATCH", f"/{uuid.UUID(int=1)}/approve", "POST"),
+    ],
+)
+async def test_a_method_that_is_not_there_is_405(api, method, path, allowed) -> None:
+    """With every method that is."""
+    answer = await api.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_path_that_is_not_there_is_404(api) -> None:
+    """As a problem, like everything."""
+    answer = await api.get("/nothing")
+    assert (answer.status_code, answer.json()["title"]) == (404, "Not Found")
+
+
+async def test_what_cannot_be_understood_is_named(api, sign_in) -> None:
+    """Each part, without repeating what was sent."""
+    ada = sign_in("ada")
+    answer = await api.post(
+        "/bulk", json={"action": "burn", "filter": {"confidence": "secret"}}, headers=ada.headers
+    )
+    assert answer.status_code == 422
+    assert [each["location"] for each in answer.json()["errors"]] == ["body.action", "body.filter.confidence"]
+    assert "secret" not in answer.text
+    for body in (b"{", b'"\xff"', b'{"work_ids": ["\\u0000"]}', b'{"work_ids": ["\\ud800"]}', b"[" * 100_000):
+        headers = ada.headers | {"Content-Type": "application/json"}
+        answer = await api.post("/trigger", content=body, headers=headers)
+        assert answer.status_code == 422, body[:20]
+
+
+async def test_a_body_beyond_its_limit_is_not_read(api, sign_in) -> None:
+    """A list of a thousand ids fits; a megabyte does not."""
+    ada = sign_in("ada")
+    ids = [str(uuid.uuid4()) for _ in range(1000)]
+    assert (await api.post("/trigger", json={"work_ids": ids}, headers=ada.headers)).status_code == 202
+    answer = await api.post("/trigger", json={"work_ids": [*ids, ids[0]]}, headers=ada.headers)
+    assert answer.status_code == 422
+    answer = await api.post("/trigger", content=b" " * 2**20, headers=ada.headers)
+    assert answer.status_code == 413

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from book_enrichment.api.examples import EXAMPLES
 from book_enrichment.api.problems import EnrichmentProblem
 
 Status = Literal["pending", "in_progress", "completed", "needs_review", "failed", "skipped"]
@@ -59,10 +60,17 @@ WorkIds = Annotated[
 ]
 
 
+def _show_example(schema: dict[str, Any], model: type[Any]) -> None:
+    if example := EXAMPLES.get(model.__name__):
+        schema["examples"] = [example]
+
+
 class Answer(BaseModel):
     """Read from a record by the names of its fields."""
 
-    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        from_attributes=True, use_attribute_docstrings=True, json_schema_extra=_show_example
+    )
 
 
 class Question(BaseModel):
