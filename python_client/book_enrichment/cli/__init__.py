@@ -2,9 +2,8 @@
 
 A person sees progress on stderr while it lasts and tables on stdout, or with `--json` one JSON object. What
 every command needs is in the environment (see `settings.py`). A file per subject: `common.py` holds what all
-share; then books come in (`importing.py`), are worked on (`working.py`) and looked at (`looking.py`);
-`configuring.py` and `doctor.py` are the operator's.
-Exit codes:
+share, `showing.py` what a value looks like; then books come in (`importing.py`), are worked on
+(`working.py`) and looked at (`looking.py`); `configuring.py` and `doctor.py` are the operator's. Exit codes:
 
     0  done; rows of a file that were rejected are listed, the rest is in
     1  `doctor` found something that keeps enrichment from working
@@ -13,8 +12,20 @@ Exit codes:
     4  the database refused
 """
 
-from book_enrichment.cli import configuring, doctor, importing, looking, working
+# In the order of --help.
+# isort: off
 from book_enrichment.cli.common import app
+from book_enrichment.cli import importing, working, looking, configuring, doctor
+
+# isort: on
 from book_enrichment.cli.working import tally_table
 
-__all__ = ["app", "configuring", "doctor", "importing", "looking", "tally_table", "working"]
+__all__ = [
+    "app",
+    "configuring",
+    "doctor",
+    "importing",
+    "looking",
+    "tally_table",
+    "working",
+]

@@ -15,7 +15,10 @@ from rich.table import Table
 
 from book_enrichment.cli.common import (
     BAD_USAGE,
+    BOOKS,
     AsJson,
+    ForReader,
+    acting_database,
     app,
     configured_database,
     counts_table,
@@ -27,13 +30,16 @@ from book_enrichment.cli.common import (
     read_settings,
 )
 from book_enrichment.covers import NEEDS_STORAGE, can_store
-from book_enrichment.database import Database
+from book_enrichment.database import Database, NotConfigured
 from book_enrichment.worker import Tally, Worker, open_worker, stopping_on_signals
 
 ENQUEUE_WORKS = 1000  # what enqueue_enrichment takes in one call
 
 
-@app.command(epilog="Example, as a cron job that ends by itself: book-enrichment run --drain --json")
+@app.command(
+    rich_help_panel=BOOKS,
+    epilog="Example, as a cron job that ends by itself: book-enrichment run --drain --json",
+)
 def run(
     drain: Annotated[bool, typer.Option("--drain", help="End when nothing is left to do soon.")] = False,
     patience: Annotated[
@@ -60,6 +66,34 @@ def run(
         print_json(dataclasses.asdict(tally))
     else:
         out.print(tally_table(tally))
+
+
+@app.command(
+    rich_help_panel=BOOKS,
+    epilog="Example: book-enrichment serve --host 0.0.0.0 --port $PORT",
+)
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    worker: Annotated[
+        bool | None,
+        typer.Option(
+            "--worker/--no-worker",
+            help="Run a worker in it. ENRICHMENT_WORKER_ENABLED when not given.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Serve the REST API and the page for readers, with a worker in it, until Ctrl-C or SIGTERM."""
+    settings = read_settings()
+    try:
+        from book_enrichment.api import serve as serve_api
+    except ImportError as error:
+        give_up(BAD_USAGE, f"the API's packages are missing: {error}", "pip install 'book-enrichment[api]'")
+    try:
+        serve_api(settings, host, port, worker)
+    except NotConfigured as error:
+        give_up(BAD_USAGE, error.message, error.hint)
 
 
 def tally_table(tally: Tally) -> Table:
@@ -104,12 +138,16 @@ class _watching:
         self._live.stop()
 
 
-@app.command(epilog="Example: book-enrichment enqueue 6f2c… 91aa…   or   book-enrichment enqueue --missing")
+@app.command(
+    rich_help_panel=BOOKS,
+    epilog="Example: book-enrichment enqueue 6f2c… 91aa…   or   book-enrichment enqueue --missing",
+)
 def enqueue(
     work_ids: Annotated[list[UUID] | None, typer.Argument(help="Works to enrich, by id.")] = None,
     missing: Annotated[
-        bool, typer.Option("--missing", help="Every work of the catalogue that lacks something.")
+        bool, typer.Option("--missing", help="Every work of the catalogue (or library) that lacks something.")
     ] = False,
+    user: ForReader = None,
     as_json: AsJson = False,
 ) -> None:
     """Put works in line, ahead of imports. What is in line, in review or complete stays as it is."""
@@ -118,6 +156,14 @@ def enqueue(
 
     async def work() -> Counter[str]:
         outcomes: Counter[str] = Counter()
+        if user is not None:
+            async with acting_database(user) as database:
+                asked = (
+                    database.trigger_missing_enrichment()
+                    if missing
+                    else database.trigger_enrichment(work_ids or [])
+                )
+                return Counter(each.outcome for each in await asked)
         async with configured_database() as database:
             async for page in _catalogue(database) if missing else _pages(work_ids or []):
                 outcomes.update(each.outcome for each in await database.enqueue_enrichment(page))
