@@ -3,7 +3,8 @@
 A person sees progress on stderr while it lasts and tables on stdout, or with `--json` one JSON object. What
 every command needs is in the environment (see `settings.py`). A file per subject: `common.py` holds what all
 share, `showing.py` what a value looks like; then books come in (`importing.py`), are worked on
-(`working.py`) and looked at (`looking.py`); `configuring.py` and `doctor.py` are the operator's. Exit codes:
+(`working.py`), looked at (`looking.py`) and decided about (`deciding.py`, and one by one in `reviewing.py`);
+`configuring.py` and `doctor.py` are the operator's. Exit codes:
 
     0  done; rows of a file that were rejected are listed, the rest is in
     1  `doctor` found something that keeps enrichment from working
@@ -15,7 +16,7 @@ share, `showing.py` what a value looks like; then books come in (`importing.py`)
 # In the order of --help.
 # isort: off
 from book_enrichment.cli.common import app
-from book_enrichment.cli import importing, working, looking, configuring, doctor
+from book_enrichment.cli import importing, working, deciding, reviewing, looking, configuring, doctor
 
 # isort: on
 from book_enrichment.cli.working import tally_table
@@ -23,9 +24,11 @@ from book_enrichment.cli.working import tally_table
 __all__ = [
     "app",
     "configuring",
+    "deciding",
     "doctor",
     "importing",
     "looking",
+    "reviewing",
     "tally_table",
     "working",
 ]
