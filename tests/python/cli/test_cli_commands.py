@@ -11,8 +11,6 @@ import uuid
 
 import psycopg
 
-from book_enrichment import __version__
-
 
 def test_an_import_tells_what_became_of_each_row(run, export, create_reader) -> None:
     """A rejected row is listed with its reason; the rest is in, and that is a success."""
@@ -180,27 +178,3 @@ def test_a_running_worker_ends_on_sigterm_with_exit_0(database_url, tmp_path) ->
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert json.loads(out)["claimed"] == 0
-
-
-def test_every_command_has_an_example(invoke) -> None:
-    """--help is the manual."""
-    for command in ("import", "run", "status", "enqueue"):
-        told = invoke(command, "--help").stdout
-        assert "Example" in told, command
-        assert f"book-enrichment {command}" in told, command
-
-
-def test_the_version_and_completion(invoke) -> None:
-    """What people ask first."""
-    assert __version__ in invoke("--version").stdout
-    assert "--install-completion" in invoke("--help").stdout
-
-
-def test_no_color_means_no_colour() -> None:
-    """Also where a terminal would show it: here the error, which is red otherwise."""
-    command = [sys.executable, "-c", "from book_enrichment.cli import app; app()", "status"]
-    for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
-        environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm", **variables}
-        told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stderr
-        assert "no database is configured" in told
-        assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", told)) == coloured
