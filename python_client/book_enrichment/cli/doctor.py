@@ -88,6 +88,7 @@ async def examination() -> AsyncIterator[HealthCheck]:
         return
     for check in door_checks(settings):
         yield check
+    yield serve_check(settings)
     try:
         if settings.database_url is not None:
             await _try_connection(settings.database_url.get_secret_value())
@@ -155,6 +156,23 @@ def key_check(key: str) -> HealthCheck:
         day = datetime.fromtimestamp(expires, UTC).date()
         return fail("key", f"the service role key expired on {day}", where)
     return ok("key", "the service role's")
+
+
+def serve_check(settings: Settings) -> HealthCheck:
+    """Whether `serve` could let readers in from here; all is fine where nobody means to serve."""
+    try:
+        from book_enrichment.api.auth import refuse_unverifiable
+    except ImportError:
+        return ok("serve", "its packages are not installed here: pip install 'book-enrichment[api]'")
+    try:
+        refuse_unverifiable(settings)
+    except NotConfigured as error:
+        if settings.supabase_anon_key or settings.supabase_jwt_secret:
+            return fail("serve", error.message, error.hint)
+        return ok("serve", f"not from here: {error.message}")
+    if settings.supabase_url is None or settings.supabase_anon_key is None:
+        return ok("serve", "without the page: it takes SUPABASE_URL and SUPABASE_ANON_KEY")
+    return ok("serve", "readers can sign in")
 
 
 def _claims(key: str) -> dict[str, object] | None:
