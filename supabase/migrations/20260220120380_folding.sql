@@ -109,14 +109,12 @@ comment on function enrichment.bare_title(text) is
 'A folded title without its leading article, in nine languages; a title that is only an article keeps it.';
 revoke all on function enrichment.bare_title(text) from public, anon, authenticated, service_role;
 
-create function enrichment.title_words(folded text)
-returns text[]
+create function enrichment.title_glossary()
+returns jsonb
 language plpgsql immutable parallel safe set search_path = ''
 as $$
-declare
-    -- Open Library names many works in the language they were written in. These are everyday words of titles: enough for "La guerre et
-    -- la paix", no translation. British spellings and abbreviations go the same way.
-    glossary constant jsonb :=
+begin
+    return
         '{"acqua": "water", "agua": "water", "allgemeine": "general", "alquimista": "alchemist", "alte": "old", "amante": "lover",
         "ame": "soul", "amerique": "america", "ames": "souls", "amica": "friend", "amico": "friend", "amor": "love", "amore": "love",
         "amour": "love", "anima": "soul", "anneaux": "rings", "anos": "years", "ans": "years", "anunciada": "foretold",
@@ -205,17 +203,27 @@ declare
         "война": "war", "времени": "time", "герои": "hero", "дети": "children", "души": "souls", "евгении": "eugene",
         "идиот": "idiot", "карамазовы": "karamazov", "маргарита": "margarita", "мастер": "master", "мертвые": "dead", "мир": "peace",
         "наказание": "punishment", "нашего": "our", "отцы": "fathers", "преступление": "crime", "сердце": "heart", "собачье": "dog"}'::jsonb;
+end
+$$;
+comment on function enrichment.title_glossary() is
+'Everyday words of titles in other languages, and of classics that Open Library names in the language they were written in, in English: enough for "La guerre et la paix", no translation. British spellings and abbreviations go the same way.';
+revoke all on function enrichment.title_glossary() from public, anon, authenticated, service_role;
+
+create function enrichment.title_words(folded text)
+returns text[]
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+declare
+    glossary jsonb := enrichment.title_glossary();
     words text[] := string_to_array(title_words.folded, ' ');
-    telling text;
+    english text;
 begin
-    if glossary ?| (words || string_to_array(replace(title_words.folded || ' ', 's ', ' '), ' ')) then
-        select string_agg(coalesce(glossary ->> word, glossary ->> rtrim(word, 's'), word), ' ' order by place)
-        into telling
-        from unnest(words) with ordinality as u (word, place);
-        words := string_to_array(enrichment.fold_numbers(telling), ' ');
+    if glossary ?| words then
+        select string_agg(coalesce(glossary ->> word, word), ' ' order by place) into english from unnest(words) with ordinality as u (word, place);
+        words := string_to_array(enrichment.fold_numbers(english), ' ');
     end if;
     words := array(
-        select case when cardinality(words) > 1 and length(word) > 3 then rtrim(word, 's') else word end collate "C" as stem
+        select word collate "C"
         from unnest(words) as word
         where word <> all('{the,a,an,of,on,in,to,and,for,with,by,from,at,de,la,le,les,l,d,du,des,au,aux,en,el,los,las,lo,del,un,une,una,ein,eine,
         y,et,und,der,die,das,den,im,von,zum,zur,il,gli,di,della,dell,delle,dello,do,da,dos,og,и,в}'::text[])
@@ -225,7 +233,7 @@ begin
 end
 $$;
 comment on function enrichment.title_words(text) is
-'The telling words of a folded title, sorted: without articles and prepositions, everyday words of other languages in English, plurals cut where there is more than one word.';
+'The telling words of a folded title, sorted: without articles and prepositions, everyday words of other languages in English.';
 revoke all on function enrichment.title_words(text) from public, anon, authenticated, service_role;
 
 create function enrichment.isbn_key(isbn text)

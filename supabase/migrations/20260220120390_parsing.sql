@@ -33,7 +33,7 @@ declare
     piece text;
     segments text[] := '{}'::text[];
 begin
-    if split_title.bare like any('{%:%,%;%,%-%,%–%,%—%,% or%,%\, a%}') then
+    if split_title.bare ilike any('{%:%,%;%,%-%,%–%,%—%,% or%,%\, a%}') then
         pieces := regexp_split_to_array(
             split_title.bare, '\s*:+\s+|\s+[:–—-]+\s+|;\s+|,? or, (?:the )?|, or |, an? ', 'i'
         );
@@ -183,20 +183,20 @@ begin
             if volume[1] is not null and volume[3] is null then
                 volume_of := enrichment.bare_title(volume[1]);
                 parts.series_key := coalesce(parts.series_key, volume_of);
-                parts.volume := volume[2];
+                parts.volume := replace(volume[2], ' to ', '-');
             end if;
         elsif volume is not null and (volume[1] is null or volume[3] is null) then
-            if volume[3] is null and not segment like any('{%no %,%number %}')
-                and (volume[1] is not null or segment not like '%book%')
-            then
-                parts.volume := volume[2];
+            if volume[3] is null and (
+                volume[2] like '% to %' or not segment like any('{%no %,%number %}') and (volume[1] is not null or segment not like '%book%')
+            ) then
+                parts.volume := replace(volume[2], ' to ', '-');
             end if;
             if volume[1] is null and volume[3] like 'of %' then
                 parts.series_key := coalesce(parts.series_key, enrichment.bare_title(substr(volume[3], 4)));
             end if;
             segment := case when volume[3] like 'of %' or volume[3] like 'in %' then '' else coalesce(volume[1], volume[3], '') end;
         end if;
-        parts.series_number := coalesce(parts.series_number, case when volume[1] is null or volume[3] is null then volume[2] end);
+        parts.series_number := coalesce(parts.series_number, case when volume[1] is null or volume[3] is null then replace(volume[2], ' to ', '-') end);
         if cardinality(kept) > 0 and enrichment.is_weak_subtitle(segment) then
             segment := '';
         end if;
@@ -303,6 +303,10 @@ begin
     -- A book that bears its series' name is the first of it; with another number it is a volume.
     if parts.series_key = parts.core_key and parts.series_number <> '1' then
         parts.volume := coalesce(parts.volume, parts.series_number);
+    end if;
+    -- "#5, Part 1" is half of the fifth book.
+    if whole ilike any('{% no %\, part %,% no %: part %}') then
+        parts.volume := coalesce(parts.volume, substring(lower(whole) from ' no [0-9]+[,:] part ([0-9]+)'));
     end if;
     if translate(parts.core_key, '0123456789', '') <> parts.core_key then
         parts.numbers := array(

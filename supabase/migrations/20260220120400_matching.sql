@@ -8,7 +8,7 @@ as $$
 begin
     return case
         when (one.derivative is null) <> (other.derivative is null) then 'derivative'
-        when (one.omnibus is null) <> (other.omnibus is null) then 'omnibus'
+        when (one.omnibus is null) <> (other.omnibus is null) and one.full_key <> other.full_key then 'omnibus'
         when one.series_number <> other.series_number and (
             one.series_key is null or other.series_key is null
             or strpos(one.series_key, other.series_key) > 0 or strpos(other.series_key, one.series_key) > 0
@@ -18,6 +18,10 @@ begin
         when other.volume <> coalesce(one.volume, one.series_number) then 'volume'
         when not string_to_array(one.series_key, ' ') && string_to_array(other.series_key, ' ') then 'series'
         when one.core_key <> other.core_key and not (one.numbers <@ other.numbers or other.numbers <@ one.numbers) then 'number'
+        -- Volumes 1 to 3 of what bears the series' name are the whole, which needs no number.
+        when one.core_key = other.core_key and (
+            one.volume like '%-%' and one.series_key = one.core_key or other.volume like '%-%' and other.series_key = other.core_key
+        ) then null
         when one.volume is not null and other.series_number is null then 'unstated'
         when other.volume is not null and one.series_number is null then 'unstated'
     end;
@@ -103,12 +107,13 @@ begin
             or other.single_names && one.first_names or other.single_names && one.last_names then 2
         when one.last_names && other.last_names then 1
         when one.names is null or other.names is null then null
+        when one.names <@ '{anonymous,unknown,various}'::text[] or other.names <@ '{anonymous,unknown,various}'::text[] then null
         else 0
     end;
 end
 $$;
 comment on function enrichment.author_score(enrichment.author_parts, enrichment.author_parts) is
-'3: one name equal, in any order. 2: last name and first initial, one known pen name, or a single name that is part of the other. 1: last name. 0: other people. Null: one side names nobody, which is not a contradiction.';
+'3: one name equal, in any order. 2: last name and first initial, one known pen name, or a single name that is part of the other. 1: last name. 0: other people. Null: one side names nobody, or only Anonymous, which is not a contradiction.';
 revoke all on function enrichment.author_score(enrichment.author_parts, enrichment.author_parts)
 from public, anon, authenticated, service_role;
 

@@ -1,11 +1,12 @@
 -- One side often lacks the subtitle; two different subtitles are two different books until something else says otherwise.
 begin;
-select plan(4);
+select plan(5);
 
 select is(enrichment.title_score(enrichment.parse_title(t.ours), enrichment.parse_title(t.theirs)), t.score, t.ours || ' / ' || t.theirs)
 from (
     values
     ('Sapiens', 'Sapiens: A Brief History of Humankind', 3), ('Sapiens: A Brief History of Humankind', 'Sapiens', 3),
+    ('Saltmarsh', 'Saltmarsh, Or, The Tide Comes In', 3),
     ('Sapiens: A Graphic History', 'Sapiens: A Brief History of Humankind', 2),
     ('The Curious Incident of the Dog', 'The Curious Incident of the Dog Tonight', 2)
 ) as t (ours, theirs, score);

@@ -1,4 +1,4 @@
--- The same telling words are the same title: prepositions, plurals, order, hyphens and British spelling are not told apart.
+-- The same telling words are the same title: prepositions, order, hyphens and British spelling are not told apart.
 begin;
 select plan(6);
 
@@ -6,7 +6,7 @@ select is(enrichment.title_score(enrichment.parse_title(t.ours), enrichment.pars
 from (
     values
     ('Two Letters of Advice', 'Two Letters on Advice', 3), ('Salt and Bread and Wine', 'Bread and Salt and Wine', 3),
-    ('The Snow Hares Tracks', 'Snow Hares Track', 3), ('Fire Weed', 'Fireweed', 3), ('The Grey Harbour', 'The Gray Harbor', 3),
+    ('Prince of Salt', 'Princess of Salt', 1), ('Fire Weed', 'Fireweed', 3), ('The Grey Harbour', 'The Gray Harbor', 3),
     ('Iron Moon', 'Iron Moon, Iron Sea', 1)
 ) as t (ours, theirs, score);
 
