@@ -113,12 +113,12 @@ returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 begin
-    if string_to_array(omnibus_mark.folded, ' ') && '{trilogy,omnibus,box,boxed,boxset,bundle,duology,tetralogy,quartet,quintet,anthology,
+    if string_to_array(omnibus_mark.folded, ' ') && '{trilogy,omnibus,compendium,deluxe,box,boxed,boxset,bundle,duology,tetralogy,quartet,quintet,anthology,
         complete,collected,other,selected,books,bks,volumes,vols}'::text[] or omnibus_mark.folded like '% in 1%'
     then
         return substring(
             concat(' ', omnibus_mark.folded, ' ') from
-            ' (trilogy|omnibus|box set|boxed|boxset|bundle|duology|tetralogy|quartet|quintet|anthology'
+            ' (trilogy|omnibus|compendium|deluxe edition book|box set|boxed|boxset|bundle|duology|tetralogy|quartet|quintet|anthology'
             '|complete (?:novels|works|series|collection|saga|trilogy|stories|set|short|poems|plays)|collected (?:works|novels)'
             '|[0-9]+ complete novels|[0-9]+ (?:books )?in 1|(?:and|with) (?:other|selected) [a-z ]+'
             '|(?:books|bks|volumes|vols) [0-9]+ (?:to|and) [0-9]+) '
@@ -128,7 +128,7 @@ begin
 end
 $$;
 comment on function enrichment.omnibus_mark(text) is
-'The words that make it several books in one: "trilogy", "box set", "and other stories", "books 1 to 3". Null where none.';
+'The words that make it several books in one: "trilogy", "box set", "and other stories", "books 1 to 3", a comic''s "deluxe edition book 1". Null where none.';
 revoke all on function enrichment.omnibus_mark(text) from public, anon, authenticated, service_role;
 
 create function enrichment.read_remarks(remarks text[])
