@@ -154,6 +154,17 @@ async def test_two_apps_share_the_work(
     assert set(asked.values()) == {1}
 
 
+async def test_a_worker_that_was_refused_shows(settings_for, anon_key, serve) -> None:
+    """A key that may not call the service verbs: the worker ends, the app goes on and says so."""
+    server = serve(settings_for("postgrest", supabase_service_role_key=anon_key), worker=True)
+
+    async def ended() -> bool:
+        return (await health(server))["worker"] == "stopped"
+
+    await eventually(ended)
+    assert (await health(server))["status"] == "degraded"
+
+
 async def test_an_app_without_a_service_key_serves_readers(settings_for, serve, sign_in, shelve) -> None:
     """No worker, no imports, and it says so; everything else is the reader's own."""
     server = serve(settings_for("postgrest", supabase_service_role_key=None), worker=True)

@@ -4,9 +4,11 @@ import re
 import uuid
 from pathlib import Path
 
+import httpx
 import pytest
 
 from book_enrichment.api import create_app
+from book_enrichment.database import doors
 from book_enrichment.settings import Settings
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -116,3 +118,20 @@ async def test_a_body_beyond_its_limit_is_not_read(api, sign_in) -> None:
     assert answer.status_code == 422
     answer = await api.post("/trigger", content=b" " * 2**20, headers=ada.headers)
     assert answer.status_code == 413
+
+
+async def test_a_reader_waits_no_longer_for_a_lock_than_through_postgrest(
+    serve, settings_for, sign_in, shelve, connect, monkeypatch
+) -> None:
+    """A statement ends after a while through the direct door, too, and says that it may be tried again."""
+    monkeypatch.setattr(doors, "READER_TIMEOUT", "200ms")
+    server = serve(settings_for("postgres"))
+    ada = sign_in("ada")
+    work_id = await shelve(ada, "Dune")
+    blocker = await connect(autocommit=False)
+    await blocker.execute("lock table public.enrichment_queue in access exclusive mode")
+    async with httpx.AsyncClient(base_url=server.url, headers=ada.headers, trust_env=False) as client:
+        answer = await client.get("/status", params={"work_ids": str(work_id)})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        await blocker.rollback()
+        assert (await client.get("/status", params={"work_ids": str(work_id)})).status_code == 200

@@ -301,7 +301,7 @@ async def test_an_app_that_ends_leaves_an_import_that_says_so(
     await eventually(lambda: rows_in(service, import_id))
     await importing.close()
     assert await progress_of(service, sender(), import_id) == "sending"
-    age = "update enrichment.imports set created_at = created_at - interval '6 minutes'"
+    age = "update enrichment.imports set created_at = created_at - interval '11 minutes'"
     await (await connect()).execute(age)
     assert await progress_of(service, sender(), import_id) == "incomplete"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -37,12 +39,8 @@ def create_app(settings: Settings | None = None, worker: bool | None = None) -> 
     app.include_router(create_router(settings, worker))
     app.add_exception_handler(StarletteHTTPException, _show_problem)
     app.add_exception_handler(Exception, _show_fault)
-    try:
-        from book_enrichment.web import mount_page
-    except ImportError:
-        pass
-    else:
-        mount_page(app, settings)
+    if find_spec("book_enrichment.web"):
+        import_module("book_enrichment.web").mount_page(app, settings)
     return app
 
 

@@ -177,9 +177,11 @@ class ProblemRoute(APIRoute):
         async def answer_or_problem(request: Request) -> Response:
             try:
                 await self.before(request)
-                return await answer(_limited(request, self.largest_body))
+                response = await answer(_limited(request, self.largest_body))
             except (EnrichmentError, RequestValidationError, StarletteHTTPException) as error:
-                return problem_of(error).response()
+                response = problem_of(error).response()
+            response.headers["Cache-Control"] = "no-store"  # somebody's own, and old in a second
+            return response
 
         return answer_or_problem
 

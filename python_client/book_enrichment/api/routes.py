@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, File, Form, Path, Query, Request, Response, UploadFile
+from fastapi.routing import APIRoute
 
 from book_enrichment.api import models
 from book_enrichment.api.auth import refuse_unverifiable
@@ -45,8 +46,6 @@ QueueId = Annotated[Id, Path(description="A queue row.")]
 WorkId = Annotated[Id, Path(description="A work of the own library.")]
 ImportId = Annotated[Id, Path(description="An import of one's own.")]
 
-REFUSALS = problems(401, 403, 422, 503)
-
 
 class UploadRoute(ReaderRoute):
     """A route that takes a file, within the limit of what is read."""
@@ -54,9 +53,19 @@ class UploadRoute(ReaderRoute):
     largest_body = MAX_FILE_BYTES + 64 * 1024  # and what the form adds
 
 
-open_routes = APIRouter(route_class=ProblemRoute)
-reader_routes = APIRouter(route_class=ReaderRoute, dependencies=[Depends(bearer)], responses=REFUSALS)
-upload_routes = APIRouter(route_class=UploadRoute, dependencies=[Depends(bearer)], responses=REFUSALS)
+def _operation_id(route: APIRoute) -> str:
+    """What a generated client calls the operation."""
+    return f"enrichment_{route.name}"
+
+
+open_routes = APIRouter(route_class=ProblemRoute, generate_unique_id_function=_operation_id)
+for_readers: dict[str, Any] = {
+    "dependencies": [Depends(bearer)],
+    "responses": problems(401, 403, 422, 503),
+    "generate_unique_id_function": _operation_id,
+}
+reader_routes = APIRouter(route_class=ReaderRoute, **for_readers)
+upload_routes = APIRouter(route_class=UploadRoute, **for_readers)
 
 
 def create_router(settings: Settings | None = None, with_worker: bool | None = None) -> APIRouter:
@@ -303,7 +312,7 @@ async def import_file(
 
     Answers as soon as the file is read. Its rows follow, see `Location`."""
     import_id, export = await importing.accept(reader.id, await file.read(), source or None)
-    response.headers["Location"] = request.url_for("show_import", import_id=str(import_id)).path
+    response.headers["Location"] = f"{request.url.path}s/{import_id}"
     return models.ImportAccepted(
         import_id=import_id, source=export.source, rows=len(export.rows), notes=export.notes
     )

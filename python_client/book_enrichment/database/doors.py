@@ -39,6 +39,9 @@ LISTENING: dict[str, Any] = {
     "application_name": "book-enrichment listener",
 }
 
+# What a hosted project gives role authenticated for a statement through PostgREST.
+READER_TIMEOUT = "8s"
+
 Row = dict[str, Any]
 Pool = AsyncConnectionPool[psycopg.AsyncConnection[DictRow]]
 
@@ -174,9 +177,10 @@ class PostgresDoor:
             yield
             return
         async with connection.transaction():
-            await connection.execute("set local role authenticated")
             await connection.execute(
-                "select set_config('request.jwt.claims', %s, true)", [json.dumps(_json_ready(self._reader))]
+                "select set_config('role', 'authenticated', true),"
+                " set_config('request.jwt.claims', %s, true), set_config('statement_timeout', %s, true)",
+                [json.dumps(_json_ready(self._reader)), READER_TIMEOUT],
             )
             yield
 
