@@ -209,20 +209,12 @@ def provider_table(providers: Iterable[ProviderLine]) -> Table:
     return table
 
 
-async def rows_in(
-    database: Database, state: str, most: int | None = None, page_size: int = 50
-) -> AsyncIterator[QueueRow]:
+async def rows_in(database: Database, state: str) -> AsyncIterator[QueueRow]:
     """Queue rows in one state, newest first, page by page; rows that leave it meanwhile are no trouble."""
     cursor: str | None = None
-    given = 0
-    while page := await database.list_enrichment(
-        state, min(page_size, (most or PAGE) - given or PAGE), cursor
-    ):
+    while page := await database.list_enrichment(state, cursor=cursor):
         for row in page:
             yield row
-            given += 1
-            if given == most:
-                return
         cursor = page[-1].cursor
 
 

@@ -49,7 +49,8 @@ KEYS = {
 }
 ENTER = ("\r", "\n")
 ESCAPE = "\x1b"
-INTERRUPTS = ("\x03", "\x04")  # Ctrl-C, Ctrl-D
+END_OF_INPUT = "\x04"  # Ctrl-D
+INTERRUPTS = ("\x03", END_OF_INPUT)
 
 
 class Quit(Exception):
@@ -131,7 +132,7 @@ def keyboard() -> Iterator[Callable[[], str]]:
 
 
 def _key(terminal: int) -> str:
-    """The next key in lower case; an arrow or an accented letter is one key. The end of input is q."""
+    """The next key in lower case; an arrow or an accented letter is one key. The end of input is Ctrl-D."""
     try:
         pressed = os.read(terminal, 1)
         while pressed and (pressed == b"\x1b" or pressed[0] > 127) and len(pressed) < 4:
@@ -139,8 +140,8 @@ def _key(terminal: int) -> str:
                 break
             pressed += os.read(terminal, 3)
     except OSError:  # hung up
-        return "q"
-    return pressed.decode(errors="replace").lower() or "q"
+        return END_OF_INPUT
+    return pressed.decode(errors="replace").lower() or END_OF_INPUT
 
 
 @dataclass
@@ -214,21 +215,21 @@ class Sitting:
         if not self.decided:
             out.print("There is nothing to undo yet.")
             return
-        outcome = await self.database.undo_enrichment(self.decided.pop())
+        try:
+            outcome = await self.database.undo_enrichment(self.decided.pop())
+        except DatabaseUnavailable:
+            raise
+        except EnrichmentError as error:  # it wrote nothing, or was undone elsewhere
+            _complain(error)
+            return
         if outcome is not None:
             out.print(Text("undone: ").append_text(undo_line(outcome)))
 
     async def _last_chance(self) -> None:
         """The last decision can be taken back like any other."""
         while self.decided:
-            pressed = self._press("[bold]u[/] undo last  [bold]q[/] quit ")
-            try:
-                if pressed == "u":
-                    await self._undo_last()
-            except DatabaseUnavailable:
-                raise
-            except EnrichmentError as error:
-                _complain(error)
+            if self._press("[bold]u[/] undo last  [bold]q[/] quit ") == "u":
+                await self._undo_last()
 
     def _choose_fields(self, chosen: Choice) -> list[str] | None:
         """The fields left ticked; None when the person thinks better of it."""

@@ -117,6 +117,40 @@ def test_the_last_decision_is_taken_back(screen, books) -> None:
     assert books.work(row.work_id)["publisher"] is None
 
 
+def test_an_undo_that_is_refused_does_not_skip_the_book_at_hand(screen, books) -> None:
+    """Before the choice among rivals nothing was written, so there is nothing to take back."""
+    row = books.bring_to_review("Dune", "Frank Herbert", "9780441013593", key="/works/OL2W")
+    books.bring_rivals_to_review()
+    sitting = screen()
+    sitting.expect("q quit")
+    sitting.press("d")
+    sitting.expect("Dune")
+    sitting.expect("u undo last")
+    sitting.press("u")
+    sitting.expect("error:")
+    sitting.expect("q quit")
+    sitting.press("a")
+    sitting.expect("approved")
+    sitting.expect("q quit")
+    sitting.press("q")
+    sitting.expect("1 approved, 1 dismissed, 0 skipped.")
+    assert sitting.ends() == 0
+    assert books.state(row.queue_id) == "completed"
+
+
+def test_a_terminal_that_hangs_up_ends_the_sitting(screen, books) -> None:
+    """Also where fields are being chosen; nothing is decided."""
+    row = books.bring_to_review()
+    sitting = screen()
+    sitting.expect("q quit")
+    sitting.press("f")
+    sitting.expect("Esc back")
+    sitting.press("\x04")
+    sitting.expect("0 approved")
+    assert sitting.ends() == 0
+    assert books.state(row.queue_id) == "needs_review"
+
+
 def test_a_row_that_was_decided_meanwhile_is_passed_over(screen, books, direct) -> None:
     """The page may be open elsewhere."""
     other = books.bring_to_review("Dune", "Frank Herbert", "9780441013593", key="/works/OL2W")
