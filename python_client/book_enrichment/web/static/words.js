@@ -1,0 +1,186 @@
+/* How the page says things: names of fields, states and reasons, values and moments. No word a reader sees comes
+   from a code of the server as it is; an unknown code is shown with its underscores taken out. */
+
+const FIELDS = {
+  'work.cover_url': 'Cover',
+  'work.description': 'Description',
+  'work.first_publish_year': 'First published',
+  'edition.publisher': 'Publisher',
+  'edition.publish_date': 'Published',
+  'edition.isbn13': 'ISBN-13',
+  'edition.isbn10': 'ISBN-10',
+  'edition.language': 'Language',
+  'edition.format': 'Format',
+  'edition.total_pages': 'Pages',
+  'edition.total_audio_minutes': 'Length',
+};
+
+/** The states of a book: the word on its badge, and the one on the filter. */
+export const STATES = {
+  pending: { badge: 'Waiting', filter: 'Waiting' },
+  in_progress: { badge: 'Looking up', filter: 'Looking up' },
+  needs_review: { badge: 'To review', filter: 'To review' },
+  completed: { badge: 'Done', filter: 'Done' },
+  skipped: { badge: 'No match', filter: 'No match' },
+  failed: { badge: 'Failed', filter: 'Failed' },
+};
+
+const REASONS = {
+  queued: 'It is next in line.',
+  next_lookup: 'The next source is asked in a moment.',
+  backoff: 'The last try did not work; it is tried again.',
+  stale: 'A worker did not come back; it is tried again.',
+  rate: 'Sources are asked slowly, so that they let us ask again.',
+  daily: 'Today’s calls to this source are used up.',
+  breaker: 'The source has trouble; it is left alone for a while.',
+  retry_after: 'The source asked us to wait.',
+  auto_disabled: 'Look-ups after an import are switched off; the Enrich button starts them all the same.',
+  no_contact: 'The operator has not set a contact address, which Open Library asks for.',
+  no_key: 'The operator has not set a key for Google Books.',
+  bad_key: 'Google Books does not accept the operator’s key.',
+  quota_zero: 'The operator’s key for Google Books allows no calls.',
+  identify: 'The source wants to know who is asking; the operator has to say.',
+  unknown_location: 'Google Books does not answer at this server’s location.',
+  disabled: 'The operator has switched this source off.',
+  storage_budget: 'The space for covers is used up.',
+};
+
+const PROVIDERS = {
+  openlibrary: 'Open Library',
+  googlebooks: 'Google Books',
+  openlibrary_covers: 'Open Library covers',
+  storygraph: 'StoryGraph',
+  goodreads: 'Goodreads',
+};
+
+const ACTIONS = {
+  auto_applied: 'Filled in',
+  queued_review: 'Put up for review',
+  skipped: 'No match found',
+  failed: 'Look-up failed',
+  approved: 'Approved',
+  dismissed: 'Dismissed',
+  undone: 'Undone',
+};
+
+const CONFIDENCES = { high: 'Very likely', medium: 'Likely', low: 'Unsure', none: 'Not this book' };
+
+const numbers = new Intl.NumberFormat('en');
+const days = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
+const moments = new Intl.DateTimeFormat('en', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const clock = new Intl.DateTimeFormat('en', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const distances = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const languages = new Intl.DisplayNames('en', { type: 'language' });
+
+/** Fields in the order they are shown: the cover first. */
+export function inOrder(fields) {
+  const order = Object.keys(FIELDS);
+  return [...fields].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+}
+
+export function fieldName(field) {
+  return FIELDS[field] ?? plain(field.split('.').at(-1));
+}
+
+/** “cover, description and 2 more” */
+export function fieldNames(fields, most = 3) {
+  const names = inOrder(fields).map((field) => fieldName(field).replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase()));
+  if (names.length <= most) return joined(names);
+  return `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
+}
+
+export function joined(words) {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
+export function stateName(status) {
+  return STATES[status]?.badge ?? (status ? plain(status) : 'Not looked up');
+}
+
+export function confidenceName(confidence) {
+  return CONFIDENCES[confidence] ?? 'Unknown';
+}
+
+export function providerName(provider) {
+  return PROVIDERS[provider] ?? plain(provider ?? 'unknown');
+}
+
+export function actionName(action) {
+  return ACTIONS[action] ?? plain(action);
+}
+
+/** Why something waits, and until when as far as that is known. */
+export function waiting(reason, until) {
+  const why = REASONS[reason] ?? `${capital(plain(reason ?? 'waiting'))}.`;
+  if (!until) return why;
+  const moment = new Date(until);
+  return moment - Date.now() < 5_000 ? why : `${why} Goes on ${soon(moment)}.`;
+}
+
+/** “in 40 seconds”, “at 14:05”, “on 23 Nov, 09:00” */
+export function soon(moment) {
+  const seconds = (moment - Date.now()) / 1000;
+  if (seconds < 90) return distances.format(Math.max(1, Math.round(seconds)), 'second');
+  if (seconds < 3600) return distances.format(Math.round(seconds / 60), 'minute');
+  return seconds < 18 * 3600 ? `at ${clock.format(moment)}` : `on ${moments.format(moment)}`;
+}
+
+/** “just now”, “5 minutes ago”, “23 Nov, 09:00” */
+export function ago(text) {
+  const moment = new Date(text);
+  const seconds = (Date.now() - moment) / 1000;
+  if (seconds < 45) return 'just now';
+  if (seconds < 3600) return distances.format(-Math.round(seconds / 60), 'minute');
+  return seconds < 12 * 3600 ? distances.format(-Math.round(seconds / 3600), 'hour') : moments.format(moment);
+}
+
+export function time(text) {
+  return clock.format(new Date(text));
+}
+
+/** A value as a reader says it; always text, whatever a provider sent. */
+export function shown(field, value) {
+  if (value === null || value === undefined || value === '') return null;
+  switch (field) {
+    case 'edition.publish_date':
+      return Number.isNaN(Date.parse(value)) ? String(value) : days.format(new Date(value));
+    case 'edition.language':
+      return languageName(String(value));
+    case 'edition.format':
+      return capital(String(value));
+    case 'edition.total_audio_minutes':
+      return `${Math.floor(value / 60)} h ${value % 60} min`;
+    default:
+      return String(value);
+  }
+}
+
+function languageName(code) {
+  try {
+    return languages.of(code) ?? code;
+  } catch {
+    return code; // not a code but a word, as some hosts keep it
+  }
+}
+
+export function count(number, one, many = `${one}s`) {
+  return `${numbers.format(number)} ${number === 1 ? one : many}`;
+}
+
+export function megabytes(bytes) {
+  const mega = bytes / 1024 ** 2;
+  if (mega >= 1000) return `${(mega / 1024).toFixed(mega % 1024 ? 1 : 0)} GB`;
+  return mega >= 10 || mega === 0 ? `${Math.round(mega)} MB` : `${mega.toFixed(1)} MB`;
+}
+
+export function number(value) {
+  return numbers.format(value);
+}
+
+export function capital(text) {
+  return text && text[0].toUpperCase() + text.slice(1);
+}
+
+export function plain(code) {
+  return String(code).replaceAll('_', ' ');
+}
