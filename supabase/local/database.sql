@@ -30,6 +30,7 @@ create table auth.users (
     aud varchar(255) default 'authenticated',
     role varchar(255) default 'authenticated',
     email varchar(255) unique,
+    encrypted_password varchar(255),
     raw_app_meta_data jsonb not null default '{}',
     raw_user_meta_data jsonb not null default '{}',
     created_at timestamptz not null default now(),

@@ -1,8 +1,9 @@
 """The gateway of a hosted project, small: asks for the `apikey` header and passes /rest/v1 on to PostgREST.
 
-At /storage/v1 answers the stand-in of storage.py. rest.py starts the gateway as a process of its own:
-`python gateway.py gateway.json`, which holds the port, the two keys, PostgREST's unix socket and the folder
-for files.
+At /storage/v1, /auth/v1 and /realtime/v1 answer the stand-ins of storage.py, auth_sessions.py and
+realtime_channels.py. rest.py starts the gateway as a process of its own: `python gateway.py gateway.json`,
+which holds the port, the two keys, PostgREST's unix socket, the folder for files, the database and the
+secret of the tokens.
 """
 
 import json
@@ -14,8 +15,11 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
+from auth_sessions import auth
+from realtime_channels import Channels
 from storage import storage
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -32,8 +36,16 @@ HOP_BY_HOP = {
 }
 
 
-def gateway(upstream: httpx.AsyncClient, keys: set[str], files: Starlette) -> Starlette:
-    """The application. `upstream` talks to PostgREST, `keys` are the API keys it lets in."""
+def gateway(
+    upstream: httpx.AsyncClient,
+    keys: set[str],
+    files: Starlette,
+    sessions: Starlette,
+    database_url: str,
+    jwt_secret: str,
+) -> Starlette:
+    """The application. `upstream` talks to PostgREST, `keys` are the API keys it lets in, `files` and
+    `sessions` are the stand-ins for Storage and Auth; Realtime's looks into the database itself."""
 
     async def rest(request: Request) -> Response:
         headers = [(name, value) for name, value in request.headers.items() if name not in HOP_BY_HOP]
@@ -77,13 +89,23 @@ def gateway(upstream: httpx.AsyncClient, keys: set[str], files: Starlette) -> St
 
     async def elsewhere(request: Request) -> Response:
         return JSONResponse(
-            {"message": f"{request.url.path}: only /rest/v1 and /storage/v1 exist here"}, status_code=404
+            {"message": f"{request.url.path}: only /rest, /storage, /auth and /realtime exist here"},
+            status_code=404,
         )
+
+    async def realtime(socket: WebSocket) -> None:
+        if socket.query_params.get("apikey") not in keys or socket.query_params.get("vsn") != "2.0.0":
+            await socket.close(1008)
+            return
+        await socket.accept()
+        await Channels(socket, database_url, jwt_secret).run()
 
     return Starlette(
         routes=[
             Route("/rest/v1/{path:path}", rest, methods=METHODS),
             Mount("/storage/v1", files),
+            Mount("/auth/v1", sessions),
+            WebSocketRoute("/realtime/v1/websocket", realtime),
             Route("/{path:path}", elsewhere, methods=METHODS),
         ]
     )
@@ -101,8 +123,12 @@ def main() -> None:
         trust_env=False,
     )
     files = storage(Path(config["files"]), config["keys"][-1], ["covers"])
-    app = gateway(upstream, set(config["keys"]), files)
-    uvicorn.run(app, host="127.0.0.1", port=config["port"], log_level="warning", access_log=False)
+    database_url, jwt_secret = config["database_url"], config["jwt_secret"]
+    sessions = auth(database_url, jwt_secret, f"http://127.0.0.1:{config['port']}", set(config["keys"]))
+    app = gateway(upstream, set(config["keys"]), files, sessions, database_url, jwt_secret)
+    # Browsers keep connections open; nobody waits for them at the end.
+    ends = {"timeout_graceful_shutdown": 1}
+    uvicorn.run(app, host="127.0.0.1", port=config["port"], log_level="warning", access_log=False, **ends)
 
 
 if __name__ == "__main__":

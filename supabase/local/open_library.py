@@ -13,10 +13,8 @@ import json
 import re
 import signal
 import socket
-import struct
 import time
 import unicodedata
-import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -28,6 +26,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from drawn_covers import drawn_cover
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
 DEFAULT_FIELDS = ("key", "title", "subtitle", "author_name", "author_key", "first_publish_year", "cover_i")
@@ -156,12 +156,21 @@ class Library:
         return JSONResponse({**person, "type": {"key": "/type/author"}}) if person else not_found()
 
     async def cover(self, request: Request) -> Response:
-        """A plain rectangle in a colour of its own for every id we know; PNG bytes, which browsers accept."""
+        """A cover drawn for every id we know; PNG bytes, which browsers accept."""
         number, _, size = request.path_params["name"].partition("-")
-        known = {str(thing.get("cover")) for pair in self.editions for thing in pair}
-        if number not in known or size not in COVER_SIZES:
-            return not_found()
-        return Response(cover_png(int(number), *COVER_SIZES[size]), media_type="image/png")
+        picture = self.cover_picture(int(number), size) if number.isdecimal() else None
+        return not_found() if picture is None else Response(picture, media_type="image/png")
+
+    def cover_picture(self, number: int, size: str) -> bytes | None:
+        """What is shown under a cover id; None for an id or a size that is not known."""
+        works = (
+            work for work, edition in self.editions if number in (work.get("cover"), edition.get("cover"))
+        )
+        work = next(works, None)
+        if work is None or size not in COVER_SIZES:
+            return None
+        author = work["authors"][0]["name"] if work["authors"] else ""
+        return drawn_cover(number, work["title"], author, *COVER_SIZES[size])
 
 
 def canned(status: int, body: object, **headers: str) -> Handler:
@@ -290,26 +299,6 @@ def books_entry(key: str, work: dict[str, Any], edition: dict[str, Any], jscmd: 
             "number_of_pages": record.get("number_of_pages"),
         }
     return {"bib_key": key, "info_url": edition["key"], "preview": "noview"}
-
-
-def cover_png(number: int, width: int, height: int) -> bytes:
-    """A one-colour PNG with a lighter band where a title would stand."""
-    colour = bytes(60 + (number * step) % 120 for step in (37, 61, 89))
-    band = bytes(min(255, level + 60) for level in colour)
-    rows = b"".join(
-        b"\0" + (band if height // 5 < row < height // 3 else colour) * width for row in range(height)
-    )
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
 
 
 class Server(uvicorn.Server):

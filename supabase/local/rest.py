@@ -38,15 +38,24 @@ class RestDoor:
     """PostgREST and gateway for one database. Making the object starts nothing."""
 
     def __init__(
-        self, folder: Path, socket: Path, database_url: str, jwt_secret: str, keys: list[str]
+        self,
+        folder: Path,
+        socket: Path,
+        database_url: str,
+        superuser_url: str,
+        jwt_secret: str,
+        keys: list[str],
     ) -> None:
-        """`database_url` logs in as authenticator; `keys`: the anon and the service key."""
+        """`database_url` logs in as authenticator, `superuser_url` as what Auth and Realtime do themselves;
+        `keys`: the anon and the service key."""
         self.folder = folder
         self._socket = socket
         self._config = POSTGREST_CONFIG.format(
             database_url=database_url, jwt_secret=jwt_secret, socket=socket
         )
         self._keys = keys
+        self._superuser_url = superuser_url
+        self._jwt_secret = jwt_secret
         self._port_file = folder / "port"
 
     @property
@@ -80,6 +89,8 @@ class RestDoor:
             "keys": self._keys,
             "postgrest_socket": str(self._socket),
             "files": str(self.files),
+            "database_url": self._superuser_url,
+            "jwt_secret": self._jwt_secret,
         }
         self._write_for_us_alone("postgrest.conf", self._config)
         self._write_for_us_alone("gateway.json", json.dumps(gateway))

@@ -298,6 +298,7 @@ class Stack:
             folder=self.folder / f"rest-{database}",
             socket=self.cluster.home / f"rest-{key}",
             database_url=self.cluster.url("authenticator", database, self.secrets.authenticator_password),
+            superuser_url=self.superuser_url(database),
             jwt_secret=self.secrets.jwt_secret,
             keys=[self.anon_key, self.service_key],
         )
