@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down reset status psql env migrate demo test pgtap pytest lint bench measure-calls measure-api measure-matching
+.PHONY: help venv up down reset status psql env migrate demo serve screenshots test pgtap pytest lint bench measure-calls measure-api measure-matching
 
 help: ## what you can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,14 @@ migrate: venv ## apply missing migrations: to DATABASE_URL if set, else locally
 demo: venv ## twenty books get their covers (LIVE=1 asks the real providers, JSON=path writes the result)
 	@$(STACK) guard
 	@$(PYTHON) supabase/local/demo.py $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(JSON),--json "$(JSON)")
+
+serve: venv ## try the page: prints a link that signs a reader with twenty books in (PORT=8000, FRESH=1 begins anew, LIVE=1)
+	@$(STACK) guard
+	@$(PYTHON) supabase/local/serve.py $(if $(PORT),--port $(PORT)) $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(filter-out 0 no false,$(FRESH)),--fresh)
+
+screenshots: venv ## draw the page for the README, on a phone and a desk, light and dark
+	@$(STACK) guard
+	@$(PYTHON) supabase/local/screenshots.py
 
 test: venv ## lint, pgTAP and pytest, in databases of their own; all of them, even if one fails
 	@$(STACK) guard

