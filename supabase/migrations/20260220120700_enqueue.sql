@@ -219,7 +219,10 @@ begin
         join public.works as w on w.id = i.work_id
         left join public.editions as e on e.id = i.preferred_edition_id
         where i.user_id = reader and cardinality(enrichment.empty_fields(w, e)) > 0
-            and not exists (select 1 from public.enrichment_queue as q where q.work_id = i.work_id and (q.is_open or q.is_in_review))
+            and not exists (
+                select 1 from public.enrichment_queue as q
+                where q.work_id = i.work_id and (q.is_open or q.is_in_review) and q.wait_reason is distinct from 'auto_disabled'
+            )
         order by i.created_at desc
         limit 1000
     ),
@@ -240,6 +243,6 @@ as $$
     select * from enrichment.trigger_missing_enrichment_impl()
 $$;
 comment on function public.trigger_missing_enrichment() is
-'The reader''s "Enrich missing": queues the newest 1,000 works of the own library that have a gap and are not queued. Call again for more.';
+'The reader''s "Enrich missing": queues the newest 1,000 works of the own library that have a gap and are not queued, and starts those that wait for the switch (auto_disabled). Call again for more.';
 revoke all on function public.trigger_missing_enrichment() from public, anon, authenticated, service_role;
 grant execute on function public.trigger_missing_enrichment() to authenticated;

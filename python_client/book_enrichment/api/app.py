@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import import_module
-from importlib.util import find_spec
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -15,6 +13,7 @@ from book_enrichment import __version__
 from book_enrichment.api.problems import Problem
 from book_enrichment.api.routes import create_router
 from book_enrichment.settings import Settings
+from book_enrichment.web import mount_page
 
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
@@ -39,8 +38,7 @@ def create_app(settings: Settings | None = None, worker: bool | None = None) -> 
     app.include_router(create_router(settings, worker))
     app.add_exception_handler(StarletteHTTPException, _show_problem)
     app.add_exception_handler(Exception, _show_fault)
-    if find_spec("book_enrichment.web"):
-        import_module("book_enrichment.web").mount_page(app, settings)
+    mount_page(app, settings)
     return app
 
 

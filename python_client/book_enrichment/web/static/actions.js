@@ -23,33 +23,17 @@ const OUTCOMES = {
 /** Looks up everything in the library that lacks something. */
 export async function enrichMissing() {
   try {
-    const { outcomes } = await api.triggerAll();
-    // Rows that are in line already are left alone by that; those that wait for a person are what is meant, too.
-    const parked = state.summary.value?.next_reason === 'auto_disabled' ? await parkedWorks() : [];
-    if (parked.length) return await enrich(parked, outcomes);
-    tellOutcomes(outcomes);
+    tellOutcomes((await api.triggerAll()).outcomes);
     await refresh();
   } catch (error) {
     complain(error, 'Nothing was started.');
   }
 }
 
-/** The works in line that wait because nobody asked for them by hand. */
-async function parkedWorks() {
-  const works = [];
-  let cursor = null;
-  do {
-    const { items, next_cursor: next } = await api.library('pending', 200, cursor);
-    works.push(...items.filter((item) => item.wait_reason === 'auto_disabled').map((item) => item.work_id));
-    cursor = next;
-  } while (cursor);
-  return works;
-}
-
-/** Looks up these works; `earlier` are outcomes to tell along with theirs. */
-export async function enrich(workIds, earlier = {}) {
+/** Looks up these works. */
+export async function enrich(workIds) {
   try {
-    const outcomes = { ...earlier };
+    const outcomes = {};
     for (let start = 0; start < workIds.length; start += MOST_WORKS) {
       const reply = await api.trigger(workIds.slice(start, start + MOST_WORKS));
       for (const [outcome, n] of Object.entries(reply.outcomes)) outcomes[outcome] = (outcomes[outcome] ?? 0) + n;
