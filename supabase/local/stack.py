@@ -63,6 +63,12 @@ class Secrets:
         return jwt.encode(payload | claims, self.jwt_secret, algorithm="HS256")
 
 
+def platform_digest() -> str:
+    """Changes with the files that every new database starts from."""
+    texts = [(HERE / name).read_bytes() for name in ("roles.sql", "database.sql", "cron.sql")]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()
+
+
 class Stack:
     """One local Supabase. Making the object touches nothing; `up` makes and starts what is missing."""
 
@@ -92,7 +98,7 @@ class Stack:
             if rest:
                 postgrest()
             self._use()
-            if not self._ready_file.exists():
+            if not self._is_of_this_platform():
                 self._create()
             self.cluster.start()
             trouble: PlatformError | None = None
@@ -239,6 +245,17 @@ class Stack:
 
     # Inside
 
+    def _is_of_this_platform(self) -> bool:
+        """Whether there is a cluster and its platform is today's; one for tests is then made anew."""
+        if not self._ready_file.exists() or self._ready_file.read_text() == platform_digest():
+            return self._ready_file.exists()
+        if self.cluster.durable:
+            raise PlatformError(
+                f"The local platform of stack {self.name} is of another version: make reset begins anew."
+            )
+        self._stop()
+        return False
+
     def _stop(self) -> bool:
         doors = [
             self._door(folder.name.removeprefix("rest-")).stop() for folder in self.folder.glob("rest-*")
@@ -273,7 +290,7 @@ class Stack:
         for database in (BLANK, "postgres"):
             self._run_file("database.sql", database)
         self._run_file("cron.sql", "postgres")
-        self._ready_file.touch()
+        self._ready_file.write_text(platform_digest())
 
     def _migrate_postgres(self, rebuild: bool) -> None:
         try:

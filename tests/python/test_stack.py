@@ -178,6 +178,13 @@ def test_an_edited_migration_is_noticed(up):
     assert connect(up).execute("select title from public.shelf").fetchall() == [("Dune",)]
 
 
+def test_a_stack_of_another_platform_is_not_used(up, monkeypatch):
+    """The files every database starts from were edited: it says to begin anew, before anything odd happens."""
+    monkeypatch.setattr("stack.platform_digest", lambda: "of tomorrow")
+    with pytest.raises(PlatformError, match="make reset"):
+        up.up()
+
+
 def test_a_failing_migration_leaves_nothing_behind(up):
     file = up.migrations / "20260101000001_broken.sql"
     file.write_text("create table public.half ();\nselect 1 / 0;\n")
