@@ -12,11 +12,22 @@ declare
         left(clean_text.value, 100000), case when is_line then '[\x01-\x1F\x7F-\x9F]+' else '[\x01-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]' end,
         case when is_line then ' ' else '' end, 'g'
     );
+    pieces text[];
 begin
     if position('<' in cleaned) > 0 then
         cleaned := regexp_replace(cleaned, '<(br|/p|/div|/li)\s*/?>', case when is_line then ' ' else E'\n' end, 'gi');
-        cleaned := regexp_replace(cleaned, '<{1,1}?(script|style)[^>]*>.*?</\1\s*>', '', 'gi');
-        cleaned := regexp_replace(cleaned, '</?[a-z!?][^>]*>', '', 'gi');
+        -- Cut at the ends first, and no tag goes past the start of the next: 100 KB of open tags took minutes, and a sweep waited for it.
+        if cleaned ilike any('{%</script%,%</style%}') then
+            pieces := string_to_array(regexp_replace(cleaned, '</(?:script|style)\s*>', E'\x01', 'gi'), E'\x01');
+            cleaned := (
+                select string_agg(
+                    case when place = cardinality(pieces) then piece else regexp_replace(piece, '<(?:script|style)[^<>]*>.*', '', 'i') end,
+                    '' order by place
+                )
+                from unnest(pieces) with ordinality as u (piece, place)
+            );
+        end if;
+        cleaned := regexp_replace(cleaned, '</?[a-z!?][^<>]*>', '', 'gi');
         -- A tag without an end, or one that was put together by taking out another.
         cleaned := regexp_replace(cleaned, '<(?=[a-z/!?])', '', 'gi');
     end if;
@@ -775,7 +786,7 @@ cross join lateral (
     where isbn is not null and by_isbn.provider is null
     union all
     select 2, 'title', w.lookup_key
-    where by_title.provider is null and (isbn is null or by_isbn.is_miss)
+    where by_title.provider is null and (isbn is null or by_isbn.is_miss) and w.title_key <> ''
 ) as stage
 where not p.needs_opt_in or exists (
     select 1 from public.users as u
@@ -787,7 +798,7 @@ where not p.needs_opt_in or exists (
 order by q.id, p."position", stage.rank;
 revoke all on enrichment.possible_lookups from public, anon, authenticated, service_role;
 comment on view enrichment.possible_lookups is
-'The next look-up each permitted provider could make for a queue row: by ISBN, then by title where there is no ISBN or it is unknown there. No row where all have a valid answer. is_given_up: a later provider that is out for today, which rows do without unless settings.finish_without_budget is off.';
+'The next look-up each permitted provider could make for a queue row: by ISBN, then by title where there is no ISBN or it is unknown there, and the title has letters. No row where all have a valid answer. is_given_up: a later provider that is out for today, which rows do without unless settings.finish_without_budget is off.';
 
 create view enrichment.needed_lookups with (security_invoker = true) as
 select distinct on (l.queue_id)
