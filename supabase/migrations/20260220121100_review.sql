@@ -140,7 +140,7 @@ begin
     insert into enrichment.filled_fields (entity_id, field, provider, candidate_key)
     select case when o.field like 'work.%' then reviewed.work_id else reviewed.edition_id end, o.field, o.provider, o.work_key
     from unnest(offers) as o
-    where not o.field = any(ticked)
+    where not o.field = any(ticked) and (o.field like 'work.%' or reviewed.edition_id is not null)
     on conflict do nothing;
     perform enrichment.turn_away(reviewed, array_remove(rivals, coalesce(approve_enrichment_impl.candidate, rivals[1])), false);
 

@@ -33,15 +33,20 @@ begin
             and (matching_reviews.import_id is null or q.import_id = matching_reviews.import_id)
             and (matching_reviews.with_rivals or (q.match_details ? 'rivals') is not true)
             and (matching_reviews.fields is null or q.match_details -> 'proposals' ?| matching_reviews.fields)
-            and (matching_reviews.provider is null or not exists (
-                select 1 from jsonb_each(q.match_details -> 'proposals') as p where p.value ->> 'provider' <> matching_reviews.provider
+            and (matching_reviews.provider is null or (
+                select bool_and(shown.provider = matching_reviews.provider)
+                from (
+                    select p.value ->> 'provider' as provider from jsonb_each(q.match_details -> 'proposals') as p
+                    union all
+                    select split_part(r.candidate, ':', 1) from jsonb_array_elements_text(q.match_details -> 'rivals') as r (candidate)
+                ) as shown
             ))
         order by q.id
     );
 end
 $$;
 comment on function enrichment.matching_reviews(text, text, text, uuid, text[], boolean) is
-'Rows in review, of a reader''s own library, that fit every filter that is not null: the confidence, the sentence, the import, one of the fields proposed, and all that is proposed from one provider; those that show rivals only if asked for.';
+'Rows in review, of a reader''s own library, that fit every filter that is not null: the confidence, the sentence, the import, one of the fields proposed, and all that is proposed, or shown as a rival, from one provider; those that show rivals only if asked for.';
 revoke all on function enrichment.matching_reviews(text, text, text, uuid, text[], boolean)
 from public, anon, authenticated, service_role;
 
