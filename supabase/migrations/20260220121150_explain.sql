@@ -22,6 +22,19 @@ $$;
 comment on function enrichment.refuse_foreign_works(uuid[]) is 'PT403 for the first work that is not in the reader''s library, PT404 for one that does not exist.';
 revoke all on function enrichment.refuse_foreign_works(uuid[]) from public, anon, authenticated, service_role;
 
+create function enrichment.refuse_busy_works()
+returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    -- Looking takes the locks of the real thing, and in a crowd an import, a sweep and a preview waited for each other in a circle. Whoever only
+    -- looks lets go first, before Postgres would pick one of them (deadlock_timeout, 1 s), looks again, and in the end says so.
+    perform enrichment.refuse('PT409', 'these works are being worked on at this moment', 'ask again in a few seconds');
+end
+$$;
+comment on function enrichment.refuse_busy_works() is 'PT409 where a look was kept waiting ten times in a row.';
+revoke all on function enrichment.refuse_busy_works() from public, anon, authenticated, service_role;
+
 create function enrichment.borrow_row(work_id uuid, reader uuid)
 returns uuid
 language plpgsql set search_path = ''
@@ -77,23 +90,28 @@ revoke all on function enrichment.explain_candidates(uuid) from public, anon, au
 
 create function enrichment.explain_enrichment_impl(work_id uuid)
 returns setof enrichment.explained_candidate
-language plpgsql security definer set search_path = '' set jit = off
+language plpgsql security definer set search_path = '' set jit = off set lock_timeout = '300ms'
 as $$
 declare
     borrowed_id uuid;
     answer enrichment.explained_candidate[];
 begin
     perform enrichment.refuse_foreign_works(array[explain_enrichment_impl.work_id]);
-    begin
-        perform enrichment.refresh_parsed_works(array[explain_enrichment_impl.work_id]);
-        borrowed_id := enrichment.borrow_row(explain_enrichment_impl.work_id, enrichment.acting_reader());
-        perform enrichment.parse_records(array[borrowed_id]);
-        select array_agg(c order by c.place) into answer from enrichment.explain_candidates(borrowed_id) as c;
-        raise exception using errcode = 'BE000', message = 'only looked';
-    exception
-        when sqlstate 'BE000' then null;
-    end;
-    return query select * from unnest(answer);
+    for look in 1..10 loop
+        begin
+            perform enrichment.refresh_parsed_works(array[explain_enrichment_impl.work_id]);
+            borrowed_id := enrichment.borrow_row(explain_enrichment_impl.work_id, enrichment.acting_reader());
+            perform enrichment.parse_records(array[borrowed_id]);
+            select array_agg(c order by c.place) into answer from enrichment.explain_candidates(borrowed_id) as c;
+            raise exception using errcode = 'BE000', message = 'only looked';
+        exception
+            when sqlstate 'BE000' then
+                return query select * from unnest(answer);
+                return;
+            when lock_not_available then null;
+        end;
+    end loop;
+    perform enrichment.refuse_busy_works();
 end
 $$;
 revoke all on function enrichment.explain_enrichment_impl(uuid) from public, anon, authenticated, service_role;
@@ -106,7 +124,7 @@ as $$
     select * from enrichment.explain_enrichment_impl(explain_enrichment.work_id)
 $$;
 comment on function public.explain_enrichment(uuid) is
-'Every candidate the valid records hold for a work, best first, dismissed ones last: its scores, each part with its value, one sentence, what it would fill. Queued or not; nothing is written. Zero rows: no provider was asked lately, or none knows it. PT403, PT404.';
+'Every candidate the valid records hold for a work, best first, dismissed ones last: its scores, each part with its value, one sentence, what it would fill. Queued or not; nothing is written. Zero rows: no provider was asked lately, or none knows it. PT403, PT404, PT409 where the book is being worked on for seconds on end.';
 revoke all on function public.explain_enrichment(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.explain_enrichment(uuid) to authenticated, service_role;
 
@@ -180,20 +198,25 @@ revoke all on function enrichment.weigh_works(uuid[]) from public, anon, authent
 
 create function enrichment.preview_enrichment_impl(work_ids uuid[])
 returns setof enrichment.preview
-language plpgsql security definer set search_path = '' set jit = off
+language plpgsql security definer set search_path = '' set jit = off set lock_timeout = '300ms'
 as $$
 declare
     answer enrichment.preview[];
 begin
     perform enrichment.refuse_long_list(cardinality(preview_enrichment_impl.work_ids));
     perform enrichment.refuse_foreign_works(preview_enrichment_impl.work_ids);
-    begin
-        select array_agg(p) into answer from enrichment.weigh_works(preview_enrichment_impl.work_ids) as p;
-        raise exception using errcode = 'BE000', message = 'only looked';
-    exception
-        when sqlstate 'BE000' then null;
-    end;
-    return query select * from unnest(answer);
+    for look in 1..10 loop
+        begin
+            select array_agg(p) into answer from enrichment.weigh_works(preview_enrichment_impl.work_ids) as p;
+            raise exception using errcode = 'BE000', message = 'only looked';
+        exception
+            when sqlstate 'BE000' then
+                return query select * from unnest(answer);
+                return;
+            when lock_not_available then null;
+        end;
+    end loop;
+    perform enrichment.refuse_busy_works();
 end
 $$;
 revoke all on function enrichment.preview_enrichment_impl(uuid[]) from public, anon, authenticated, service_role;
@@ -206,6 +229,6 @@ as $$
     select * from enrichment.preview_enrichment_impl(preview_enrichment.work_ids)
 $$;
 comment on function public.preview_enrichment(uuid[]) is
-'What would happen if these works (up to 1,000) were triggered now: status the row would come to (pending: after writing what is_applied it asks the provider in lookups; null: it would not be queued, the sentence says why), and per field the value, its provider, the current value, whether it is written or proposed. Nothing is written. PT403, PT404, PT422.';
+'What would happen if these works (up to 1,000) were triggered now: status the row would come to (pending: after writing what is_applied it asks the provider in lookups; null: it would not be queued, the sentence says why), and per field the value, its provider, the current value, whether it is written or proposed. Nothing is written. PT403, PT404, PT409 where one of them is being worked on for seconds on end, PT422.';
 revoke all on function public.preview_enrichment(uuid[]) from public, anon, authenticated, service_role;
 grant execute on function public.preview_enrichment(uuid[]) to authenticated, service_role;
