@@ -428,9 +428,7 @@ begin
     perform enrichment.match_import_rows(this_import);
     perform enrichment.create_import_works(this_import);
     perform enrichment.create_import_editions(this_import);
-    perform enrichment.fill_from_import(this_import, import_library_impl.user_id);
-    perform enrichment.shelve_import(this_import, import_library_impl.user_id);
-
+    -- Queue rows before works, as everywhere: filled first and queued then, imports and sweeps waited for each other in a circle.
     with books as (
         select distinct on (r.work_id) r.work_id, r.edition_id
         from enrichment.import_rows as r
@@ -450,6 +448,22 @@ begin
     set enrichment = queued.outcome, queue_id = queued.queue_id
     from queued
     where r.import_id = this_import and r.row_number = any(new_rows) and r.work_id = queued.work_id;
+
+    perform enrichment.fill_from_import(this_import, import_library_impl.user_id);
+    perform enrichment.shelve_import(this_import, import_library_impl.user_id);
+
+    with completed as (
+        delete from public.enrichment_queue as q
+        using enrichment.import_rows as r
+        where r.import_id = this_import and r.row_number = any(new_rows) and r.enrichment = 'enqueued' and q.id = r.queue_id
+            and not exists (select 1 from enrichment.wanted_fields as gaps where gaps.queue_id = q.id)
+        returning q.id
+    )
+
+    update enrichment.import_rows as r
+    set enrichment = 'complete', queue_id = null
+    from completed
+    where r.import_id = this_import and r.queue_id = completed.id;
 
     return query
     select r.row_number, r.outcome, r.reason, r.work_id, r.edition_id, r.library_item_id, r.enrichment, r.queue_id
