@@ -58,6 +58,13 @@ begin
 
     select coalesce(array_agg(inserted.id), '{}') into new_ids from inserted;
 
+    -- While the insert waited for somebody else's row, that one may have come to review; a second could never join it there.
+    delete from public.enrichment_queue as q
+    where q.id = any(new_ids) and exists (select 1 from public.enrichment_queue as r where r.work_id = q.work_id and r.is_in_review);
+    if found then
+        new_ids := array(select q.id from public.enrichment_queue as q where q.id = any(new_ids));
+    end if;
+
     select coalesce(array_agg(new_id), '{}') into complete_ids
     from unnest(new_ids) as new_id
     where not exists (select 1 from enrichment.wanted_fields as gaps where gaps.queue_id = new_id);

@@ -118,3 +118,23 @@ async def test_what_somebody_fills_meanwhile_stays(main, connect, call, add_work
     assert [
         field for row in await log.fetchall() for field in row["fields_changed"] if field == "work.cover_url"
     ] == []
+
+
+async def test_a_work_that_came_to_review_meanwhile_is_not_queued_again(
+    main, connect, call, add_works
+) -> None:
+    """A button waits for a row that another is just queueing, and which is swept into review before that one
+    commits: a second row could never join it there, so there is none."""
+    await call(main, "configure_enrichment", changes=json.dumps({"auto_apply_metadata": False}))
+    works = await add_works(main, 1, cached=True, queued=False)
+    await main.execute("select enrichment.parse_new_works()")
+    first, second = await connect(autocommit=False), await connect()
+    await call(first, "enqueue_enrichment", work_ids=works)
+    button = asyncio.create_task(call(second, "enqueue_enrichment", work_ids=works))
+    waits = "select 1 from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
+    while not await (await main.execute(waits, [second.info.backend_pid])).fetchone():
+        await asyncio.sleep(0.01)
+    swept = await call(first, "sweep_enrichment")
+    await first.commit()
+    assert [row["status"] for row in swept] == ["needs_review"]
+    assert [row["outcome"] for row in await button] == ["in_review"]
