@@ -7,9 +7,12 @@ those are written there.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # The settings of the database that an environment may set: the variable is the name in capitals after
@@ -28,11 +31,34 @@ FLAGS = (
 CONTACT = r"^[!-~]*(@|https?://)[!-~]+$"
 
 
+def _postgres_address(address: SecretStr) -> SecretStr:
+    """As libpq takes it: hosts write `postgresql+asyncpg://…` for SQLAlchemy into the same variable.
+
+    What libpq cannot read would be tried again and again, and its messages quote the password.
+    """
+    plain = re.sub(r"^(postgres(?:ql)?)\+\w+(?=://)", r"\1", address.get_secret_value().strip())
+    try:
+        is_readable = "@" not in str(conninfo_to_dict(plain).get("host", ""))
+    except ProgrammingError:
+        is_readable = False
+    if not is_readable:
+        raise ValueError(
+            "should be postgresql://user:password@host:port/postgres, with every special character of the "
+            "password percent-encoded and no options but libpq's"
+        )
+    return SecretStr(plain)
+
+
 class Settings(BaseSettings):
     """The environment, typed. An empty variable counts as not set; secrets never show in logs."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True, frozen=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        frozen=True,
+        hide_input_in_errors=True,  # a host that starts with a wrong variable logs the error
     )
 
     supabase_url: Annotated[str | None, Field(validation_alias="SUPABASE_URL")] = None
@@ -43,7 +69,11 @@ class Settings(BaseSettings):
     ] = None
     """The key that may call the service verbs. Secret."""
 
-    database_url: Annotated[SecretStr | None, Field(validation_alias="DATABASE_URL")] = None
+    database_url: Annotated[
+        SecretStr | None,
+        AfterValidator(lambda address: address and _postgres_address(address)),
+        Field(validation_alias="DATABASE_URL"),
+    ] = None
     """`postgresql://…` for the direct door; wins when both are set. Secret, since it carries a password."""
 
     supabase_anon_key: Annotated[str | None, Field(validation_alias="SUPABASE_ANON_KEY")] = None

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
 from book_enrichment.settings import FLAGS, Settings
@@ -107,3 +108,42 @@ def test_the_google_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_BOOKS_API_KEY", "a-key-that-is-nobodys-business")
     settings = Settings()
     assert "nobodys" not in repr(settings) + str(settings) + str(settings.flags())
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+asyncpg", "postgresql+psycopg", "postgres", "postgresql"])
+def test_an_address_written_for_sqlalchemy_is_understood(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """Most FastAPI apps have one in DATABASE_URL already, with the driver in its scheme."""
+    monkeypatch.setenv("DATABASE_URL", f"{scheme}://reader:s3cret@db.example.org:5432/postgres")
+    address = Settings().database_url
+    assert address is not None
+    assert conninfo_to_dict(address.get_secret_value())["password"] == "s3cret"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3cret@db.example.org",
+        "mysql://reader:s3cret@db.example.org/books",
+        "postgresql://reader:x@s3cret@db.example.org/postgres",
+        "postgresql+asyncpg://reader:s3cret@db.example.org/postgres?ssl=require",
+    ],
+)
+def test_an_address_that_is_none_is_refused_without_showing_it(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """At the start, not in the log of every attempt to connect: the password is in it."""
+    monkeypatch.setenv("DATABASE_URL", address)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "postgresql://user:password@host" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_wrong_variable_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be a key in the wrong place, and a host's log shows what ended it."""
+    monkeypatch.setenv("ENRICHMENT_CONTACT", "sb_secret_of_the_project")
+    with pytest.raises(ValidationError, match="ENRICHMENT_CONTACT") as refused:
+        Settings()
+    assert "sb_secret" not in str(refused.value)
