@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 # Reading 20 MB takes 1.4 s of CPU; more at a time would only make everybody wait.
 READERS_AT_ONCE = 2
-# 10,000 rows took 53 s on two busy cores, and a file holds 45,000 at most. An import whose
+# 10,000 rows took 53 s on two busy cores, and a file holds 50,000 at most. An import whose
 # database stays away is given up after this; importing the file again goes on where it ended.
 LONGEST_SENDING_SECONDS = 600.0
 # How long an app that is told to end goes on sending.

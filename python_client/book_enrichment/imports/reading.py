@@ -18,6 +18,10 @@ from typing import Literal
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 """A library of 10,000 books with reviews is about 5 MB."""
+MAX_RECORDS = 50_000
+"""Lines with something in them. More could not be sent in time; three million open quotes took 100 s."""
+MAX_LINES = 1_000_000
+"""Blank ones and those within reviews too: each costs memory, whatever is in it."""
 MAX_READINGS = 5
 """How often, in all, open quotes may make us read the file again: one reading of 20 MB takes 0.3 s."""
 
@@ -38,6 +42,7 @@ _OTHER_FILES = (
     (b"[", "JSON"),
 )
 _EXPORT_AGAIN = "Export your library from Goodreads or StoryGraph again and import the .csv file unchanged."
+_IN_PARTS = "Import it in parts, each with the header line; books that are there already stay as they are."
 _END = "\x1eend of file\x1e"
 """A line put after another one; a quote still open would swallow it."""
 
@@ -97,7 +102,12 @@ def decoded(data: bytes) -> tuple[str, Encoding]:
 
 
 def lines_of(text: str) -> list[str]:
-    """Physical lines with their ends (CR, LF, CRLF, nothing else), without the "sep=;" of Excel."""
+    """Physical lines with their ends (CR, LF, CRLF, nothing else), without the "sep=;" of Excel.
+
+    Raises ImportFileError for more than MAX_LINES.
+    """
+    if max(text.count("\n"), text.count("\r")) > MAX_LINES:
+        raise ImportFileError(f"The file has more than {MAX_LINES:,} lines", _IN_PARTS)
     lines = list(io.StringIO(text, newline=""))
     return lines[1:] if lines and re.fullmatch(r'"?sep=[,;\t]"?\s*', lines[0]) else lines
 
@@ -109,8 +119,16 @@ def records(lines: list[str], delimiter: str) -> Iterator[Record]:
     read strictly; where that fails the one physical line is read leniently by itself, and reading goes on
     with the next.
 
-    Raises ImportFileError when that costs more than MAX_READINGS: then the file is not quoted as CSV at all.
+    Raises ImportFileError when that costs more than MAX_READINGS: then the file is not quoted as CSV at all;
+    and for more than MAX_RECORDS below the header.
     """
+    for count, record in enumerate(_all_records(lines, delimiter)):
+        if count > MAX_RECORDS:
+            raise ImportFileError(f"The file has more than {MAX_RECORDS:,} books", _IN_PARTS)
+        yield record
+
+
+def _all_records(lines: list[str], delimiter: str) -> Iterator[Record]:
     number, first, swallowed = 0, 0, 0
     while first < len(lines):
         remaining = map(lines.__getitem__, range(first, len(lines)))

@@ -7,6 +7,7 @@ import codecs
 import pytest
 
 from book_enrichment.imports import MAX_FILE_BYTES, ImportFileError, read_export, read_export_file
+from book_enrichment.imports.reading import MAX_RECORDS
 
 LES_MISERABLES = {"Title": "Les Misérables", "Author": "Victor Hugo", "Additional Authors": "Norman Denny"}
 
@@ -148,3 +149,26 @@ def test_a_path_that_cannot_be_read_is_refused(tmp_path):
         read_export_file(tmp_path / "missing.csv")
     with pytest.raises(ImportFileError, match="Is a directory"):
         read_export_file(tmp_path)
+
+
+HEADER = b"Book Id,Title,Author,ISBN,ISBN13,Exclusive Shelf\n"
+
+
+@pytest.mark.parametrize("line", [b"1,T,A,,,read\n", b'1,"x\n'])
+def test_more_books_than_anyone_has_are_refused(line):
+    """A small file can hold millions of lines; with a quote opened in each they took 100 s."""
+    assert len(read_export(HEADER + line * MAX_RECORDS).rows) == MAX_RECORDS
+    with pytest.raises(ImportFileError, match="more than 50,000 books") as refusal:
+        read_export(HEADER + line * (MAX_RECORDS + 1))
+    assert "in parts" in refusal.value.hint
+
+
+def test_blank_rows_of_a_spreadsheet_are_no_books():
+    """Some save every row they could have had."""
+    assert len(read_export(HEADER + b"1,T,A,,,read\n" + b",,,,,\n" * (MAX_RECORDS + 1)).rows) == 1
+
+
+def test_more_lines_than_fit_into_memory_are_refused():
+    """Before a string is made of each."""
+    with pytest.raises(ImportFileError, match="more than 1,000,000 lines"):
+        read_export(HEADER + b"a\n" * 1_000_001)
