@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,15 @@ def sender(service):
     return sender
 
 
+def held(data: bytes) -> Callable[[], Awaitable[bytes]]:
+    """A file that was uploaded."""
+
+    async def read() -> bytes:
+        return data
+
+    return read
+
+
 async def progress_of(service: Database, importing: Importing, import_id: uuid.UUID) -> str:
     return importing.state(await service.enrichment_import(import_id))
 
@@ -267,7 +277,7 @@ async def test_a_database_that_is_away_for_a_moment_costs_nothing(
     monkeypatch.setattr(sending, "IMPORT_ROWS", 8)
     away = DatabaseUnavailable("gone")
     importing = sender(None, None, away, away, None)
-    import_id, _ = await importing.accept(sign_in("ada").id, DEMO, None)
+    import_id, _ = await importing.accept(sign_in("ada").id, held(DEMO), None)
     assert await progress_of(service, importing, import_id) == "sending"
     await importing.close()
     assert await progress_of(service, importing, import_id) == "complete"
@@ -279,12 +289,12 @@ async def test_what_cannot_be_sent_stays_visible(service, sender, sign_in, monke
     monkeypatch.setattr(sending, "IMPORT_ROWS", 8)
     importing = sender(None, None, EnrichmentError("a rule nobody knew", code="23514"))
     ada = sign_in("ada")
-    import_id, _ = await importing.accept(ada.id, DEMO, None)
+    import_id, _ = await importing.accept(ada.id, held(DEMO), None)
     await importing.close()
     assert await progress_of(service, importing, import_id) == "incomplete"
     assert importing.problems[import_id].status_code == 500
     assert (await service.enrichment_import(import_id)).rows == 8
-    again, _ = await importing.accept(ada.id, DEMO, None)
+    again, _ = await importing.accept(ada.id, held(DEMO), None)
     await importing.close()
     progress = await service.enrichment_import(again)
     assert (progress.rows, progress.created, progress.duplicate) == (20, 12, 8)
@@ -297,7 +307,7 @@ async def test_an_app_that_ends_leaves_an_import_that_says_so(
     monkeypatch.setattr(sending, "IMPORT_ROWS", 8)
     monkeypatch.setattr(importing_module, "GRACE_SECONDS", 0.1)
     importing = sender(None, None, *[DatabaseUnavailable("gone")] * 100)
-    import_id, _ = await importing.accept(sign_in("ada").id, DEMO, None)
+    import_id, _ = await importing.accept(sign_in("ada").id, held(DEMO), None)
     await eventually(lambda: rows_in(service, import_id))
     await importing.close()
     assert await progress_of(service, sender(), import_id) == "sending"
@@ -315,8 +325,30 @@ async def test_a_refused_file_does_not_keep_the_reader_waiting(sender, sign_in) 
     ada = sign_in("ada")
     importing = sender(NotFound("no user", code="PT404"))
     with pytest.raises(Problem, match="empty"):
-        await importing.accept(ada.id, b"", None)
+        await importing.accept(ada.id, held(b""), None)
     with pytest.raises(NotFound):
-        await importing.accept(ada.id, DEMO, None)
-    await importing.accept(ada.id, DEMO, None)
+        await importing.accept(ada.id, held(DEMO), None)
+    await importing.accept(ada.id, held(DEMO), None)
+    await importing.close()
+
+
+async def test_files_wait_their_turn_on_disk(sender, sign_in) -> None:
+    """However many are uploaded at once, two are in memory; a second one of a reader never is."""
+    readers = [sign_in(handle).id for handle in ("ada", "bob", "cyd", "dan")]
+    importing, go_on, read = sender(), asyncio.Event(), 0
+
+    async def slowly() -> bytes:
+        nonlocal read
+        read += 1
+        await go_on.wait()
+        return DEMO
+
+    uploads = [asyncio.create_task(importing.accept(reader, slowly, None)) for reader in readers]
+    await asyncio.sleep(0)
+    with pytest.raises(Problem, match="still being sent"):
+        await importing.accept(readers[0], slowly, None)
+    assert read == 2
+    go_on.set()
+    await asyncio.gather(*uploads)
+    assert read == 4
     await importing.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -46,8 +46,12 @@ class Importing:
     _readers: set[UUID] = field(default_factory=set)
     _parsing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_AT_ONCE))
 
-    async def accept(self, reader: UUID, data: bytes, source: str | None) -> tuple[UUID, Export]:
+    async def accept(
+        self, reader: UUID, read: Callable[[], Awaitable[bytes]], source: str | None
+    ) -> tuple[UUID, Export]:
         """Read a file, announce it, and start sending it.
+
+        `read` is called when it is this file's turn: until then an upload waits on disk, not in memory.
 
         Raises:
             Problem: 422 for a file that is no export, 429 while an import of this reader is being sent.
@@ -62,7 +66,7 @@ class Importing:
         self._readers.add(reader)
         try:
             async with self._parsing:
-                export = await asyncio.to_thread(read_export, data, source)
+                export = await asyncio.to_thread(read_export, await read(), source)
             import_id = uuid4()
             # Without rows yet: from here on it can be watched.
             await self.database.import_library(reader, export.source, [], import_id, len(export.rows))

@@ -311,7 +311,7 @@ async def import_file(
     """Read an export and put its books on the shelf; the same file again changes nothing.
 
     Answers as soon as the file is read. Its rows follow, see `Location`."""
-    import_id, export = await importing.accept(reader.id, await file.read(), source or None)
+    import_id, export = await importing.accept(reader.id, file.read, source or None)
     response.headers["Location"] = f"{request.url.path}s/{import_id}"
     return models.ImportAccepted(
         import_id=import_id, source=export.source, rows=len(export.rows), notes=export.notes
