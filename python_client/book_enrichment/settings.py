@@ -30,6 +30,8 @@ FLAGS = (
 # One printable word that somebody can write to.
 CONTACT = r"^[!-~]*(@|https?://)[!-~]+$"
 
+WEB_ADDRESS = r"^https?://[!-~]+$"
+
 
 def _postgres_address(address: SecretStr) -> SecretStr:
     """As libpq takes it: hosts write `postgresql+asyncpg://…` for SQLAlchemy into the same variable.
@@ -61,7 +63,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,  # a host that starts with a wrong variable logs the error
     )
 
-    supabase_url: Annotated[str | None, Field(validation_alias="SUPABASE_URL")] = None
+    supabase_url: Annotated[str | None, Field(validation_alias="SUPABASE_URL", pattern=WEB_ADDRESS)] = None
     """Address of the project, `https://<ref>.supabase.co`. With the service role key: the PostgREST door."""
 
     supabase_service_role_key: Annotated[

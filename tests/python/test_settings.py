@@ -147,3 +147,10 @@ def test_a_wrong_variable_is_named_without_its_value(monkeypatch: pytest.MonkeyP
     with pytest.raises(ValidationError, match="ENRICHMENT_CONTACT") as refused:
         Settings()
     assert "sb_secret" not in str(refused.value)
+
+
+def test_the_project_s_address_is_a_web_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host alone, as the dashboard shows it in places, would fail deep inside the first call."""
+    monkeypatch.setenv("SUPABASE_URL", "abcdefgh.supabase.co")
+    with pytest.raises(ValidationError, match="SUPABASE_URL"):
+        Settings()

@@ -68,7 +68,6 @@ def test_a_wrong_variable_is_named_without_its_value(invoke, monkeypatch) -> Non
     [
         ({"DATABASE_URL": "postgresql://postgres:secret@127.0.0.1:1/postgres"}, "refused"),
         ({"DATABASE_URL": "postgresql://postgres:secret@no-such-host.invalid/postgres"}, "no-such-host"),
-        ({"DATABASE_URL": "postgresql//postgres:secret"}, "missing"),
         ({"SUPABASE_URL": "http://127.0.0.1:1", "SUPABASE_SERVICE_ROLE_KEY": "sb_secret_x"}, "PostgREST"),
     ],
 )
@@ -79,6 +78,18 @@ def test_a_database_that_is_away_is_told_with_the_reason(invoke, monkeypatch, va
     result = invoke("doctor", "--json")
     assert told in broken(result, "connection")
     assert "secret@" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("DATABASE_URL", "postgresql//postgres:sesame"), ("SUPABASE_URL", "sesame.supabase.co")],
+)
+def test_an_address_that_is_none_is_told(invoke, monkeypatch, variable, value) -> None:
+    """By the name of its variable: the value may hold a password."""
+    monkeypatch.setenv(variable, value)
+    result = invoke("doctor", "--json")
+    assert variable in broken(result, "environment")
+    assert "sesame" not in result.output
 
 
 def test_a_wrong_password_is_told(invoke, monkeypatch, database_url) -> None:
