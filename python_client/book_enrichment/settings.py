@@ -31,6 +31,8 @@ FLAGS = (
 CONTACT = r"^[!-~]*(@|https?://)[!-~]+$"
 
 WEB_ADDRESS = r"^https?://[!-~]+$"
+# As browsers send them: without a path. No wildcard, which nobody means.
+ORIGINS = r"^https?://[^\s,/*]+(,https?://[^\s,/*]+)*$"
 
 
 def _postgres_address(address: SecretStr) -> SecretStr:
@@ -89,6 +91,11 @@ class Settings(BaseSettings):
 
     worker_enabled: Annotated[bool, Field(validation_alias="ENRICHMENT_WORKER_ENABLED")] = True
     """Does a worker run inside the API? Off where `book-enrichment run` does the work elsewhere."""
+
+    allowed_origins: Annotated[
+        str | None, Field(validation_alias="ENRICHMENT_ALLOWED_ORIGINS", pattern=ORIGINS)
+    ] = None
+    """Front ends on other hosts whose pages may call the API that `serve` runs: origins, commas between."""
 
     auto_enabled: Annotated[bool, Field(validation_alias="ENRICHMENT_AUTO_ENABLED")] = False
     """Master switch: may rows that nobody asked for by hand (imports, scheduled) be worked on?"""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from book_enrichment.api import create_app
 from book_enrichment.database import doors
@@ -135,3 +136,29 @@ async def test_a_reader_waits_no_longer_for_a_lock_than_through_postgrest(
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         await blocker.rollback()
         assert (await client.get("/status", params={"work_ids": str(work_id)})).status_code == 200
+
+
+async def test_a_front_end_on_another_host_may_be_let_in(serve, settings_for, sign_in) -> None:
+    """By name; its browser asks first. Others, and all while none is named, get no word that lets them."""
+    ada, origin = sign_in("ada"), "https://books.example.org"
+    asking = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    allowed = settings_for(allowed_origins=f"https://staging.example.org,{origin}")
+    async with httpx.AsyncClient(base_url=serve(allowed).url, trust_env=False) as api:
+        first = await api.options("/trigger-all", headers=asking | {"Origin": origin})
+        assert (first.status_code, first.headers["access-control-allow-origin"]) == (200, origin)
+        answer = await api.get("/summary", headers=ada.headers | {"Origin": origin})
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, origin)
+        refused = await api.get("/summary", headers={"Origin": origin})
+        assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, origin)
+        other = await api.get("/summary", headers=ada.headers | {"Origin": "https://evil.example.org"})
+        assert "access-control-allow-origin" not in other.headers
+    async with httpx.AsyncClient(base_url=serve(settings_for()).url, trust_env=False) as api:
+        answer = await api.get("/summary", headers=ada.headers | {"Origin": origin})
+        assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("origins", ["*", "books.example.org", "https://a.example.org/path", "https://*"])
+def test_a_front_end_is_an_origin(origins) -> None:
+    """Anything else would silently never match, or match everybody."""
+    with pytest.raises(ValidationError, match="(?i)allowed_origins"):
+        Settings(_env_file=None, allowed_origins=origins)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import BaseRoute, Match
 
@@ -38,6 +39,14 @@ def create_app(settings: Settings | None = None, worker: bool | None = None) -> 
     app.include_router(create_router(settings, worker))
     app.add_exception_handler(StarletteHTTPException, _show_problem)
     app.add_exception_handler(Exception, _show_fault)
+    if settings.allowed_origins is not None:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins.split(","),
+            allow_methods=["DELETE", "GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Location", "Retry-After", "WWW-Authenticate"],
+        )
     mount_page(app, settings)
     return app
 
