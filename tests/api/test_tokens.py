@@ -29,6 +29,7 @@ class KeyServer:
         self.keys: list[dict[str, Any]] = []
         self.fetched = 0
         self.is_away = False
+        self.instead: Any = None
         path = "/auth/v1/.well-known/jwks.json"
         config = uvicorn.Config(Starlette(routes=[Route(path, self._answer)]), port=0, log_level="warning")
         self._server = uvicorn.Server(config)
@@ -39,7 +40,9 @@ class KeyServer:
 
     async def _answer(self, request: Any) -> Response:
         self.fetched += 1
-        return Response(status_code=502) if self.is_away else JSONResponse({"keys": self.keys})
+        if self.is_away:
+            return Response(status_code=502)
+        return JSONResponse({"keys": self.keys} if self.instead is None else self.instead)
 
     @property
     def url(self) -> str:
@@ -240,6 +243,18 @@ async def test_keys_that_cannot_be_fetched_are_not_the_readers_fault(
     key_server.is_away = True
     monkeypatch.setattr(auth, "KEYS_SECONDS", 0.0)
     assert (await ask(token)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [[], "later", {"keys": 1}, {"keys": [1]}, {"keys": [{"kty": "EC", "crv": "P-256", "x": 1, "y": 2}]}],
+    ids=["a list", "a word", "a number of keys", "numbers for keys", "numbers in a key"],
+)
+async def test_a_reply_that_holds_no_keys_is_no_fault(ask, claims, key_server, ec_key, reply) -> None:
+    """Whatever a proxy in front of Auth says for it."""
+    key_server.instead = reply
+    answer = await ask(jwt.encode(claims, ec_key, "ES256", headers={"kid": "one"}))
+    assert answer.status_code in (401, 503), answer.text
 
 
 def test_settings_that_let_nobody_in_are_refused_at_once() -> None:

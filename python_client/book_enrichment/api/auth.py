@@ -88,7 +88,7 @@ class PublishedKeys:
             keys = PyJWKSet.from_dict(reply.raise_for_status().json()).keys
         except PyJWKSetError:
             keys = []  # a project that signs with its secret publishes none
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, ValueError, TypeError, AttributeError) as error:  # nothing like keys at all
             logger.warning("keys: %s: %s", type(error).__name__, error, extra={"action": "fetch_keys"})
             return
         self._keys = {
