@@ -179,7 +179,7 @@ def test_an_edited_migration_is_noticed(up):
 
 
 def test_a_stack_of_another_platform_is_not_used(up, monkeypatch):
-    """The files every database starts from were edited: it says to begin anew, before anything odd happens."""
+    """The files every database starts from were edited: it says so before anything odd happens."""
     monkeypatch.setattr(up.cluster, "durable", True)
     monkeypatch.setattr("stack.platform_digest", lambda: "of tomorrow")
     with pytest.raises(PlatformError, match="make reset"):

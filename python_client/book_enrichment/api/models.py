@@ -346,7 +346,7 @@ class MatchingOutcome(Answer):
     fields: dict[str, int]
     """How many values per field."""
     remaining: int
-    """Beyond the 1,000 of one call: send it again."""
+    """Left for the next call, after a dry run all of them: send it again while `changed` is more than 0."""
 
 
 class ImportAccepted(Answer):

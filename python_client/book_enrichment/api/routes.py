@@ -100,6 +100,9 @@ async def enrichment_fields(database: Database, work_ids: Sequence[UUID]) -> dic
 
     Each: {enrichment_status, enrichment_confidence, enrichment_wait_reason, enrichment_queue_id,
     last_enriched_at}. Works that are not in the library are left out.
+
+    Raises:
+        EnrichmentError: the database is away, lacks the migrations, or was asked for more than 1,000 works.
     """
     return {
         state.work_id: {
