@@ -13,10 +13,11 @@ declare
         case when is_line then ' ' else '' end, 'g'
     );
     pieces text[];
+    last_end integer;
 begin
     if position('<' in cleaned) > 0 then
         cleaned := regexp_replace(cleaned, '<(br|/p|/div|/li)\s*/?>', case when is_line then ' ' else E'\n' end, 'gi');
-        -- Cut at the ends first, and no tag goes past the start of the next: 100 KB of open tags took minutes, and a sweep waited for it.
+        -- Cut at the ends first, and tags are looked for up to the last end: 100 KB of open ones took minutes, and a sweep waited for it.
         if cleaned ilike any('{%</script%,%</style%}') then
             pieces := string_to_array(regexp_replace(cleaned, '</(?:script|style)\s*>', E'\x01', 'gi'), E'\x01');
             cleaned := (
@@ -27,7 +28,8 @@ begin
                 from unnest(pieces) with ordinality as u (piece, place)
             );
         end if;
-        cleaned := regexp_replace(cleaned, '</?[a-z!?][^<>]*>', '', 'gi');
+        last_end := coalesce(length(substring(cleaned from '^.*>')), 0);
+        cleaned := regexp_replace(left(cleaned, last_end), '</?[a-z!?][^>]*>', '', 'gi') || substr(cleaned, last_end + 1);
         -- A tag without an end, or one that was put together by taking out another.
         cleaned := regexp_replace(cleaned, '<(?=[a-z/!?])', '', 'gi');
     end if;
