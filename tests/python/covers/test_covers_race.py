@@ -99,8 +99,16 @@ async def test_claims_answers_resets_and_new_covers_at_once(service, show, query
         connection = await connect()
         while time.monotonic() < until:
             await connection.execute("select public.reset_stale_enrichment(interval '5 milliseconds')")
+            # The clock moves on for what waits; whatever somebody else is at may wait for the next round.
             await connection.execute(
-                "update enrichment.cover_queue set next_attempt_after = now() where wait_reason = 'stale'"
+                """
+                with waiting as (
+                    select q.id from enrichment.cover_queue as q where q.wait_reason = 'stale'
+                    for update skip locked
+                )
+                update enrichment.cover_queue as q set next_attempt_after = now()
+                from waiting where q.id = waiting.id
+                """
             )
             await asyncio.sleep(0.02)
 
