@@ -647,19 +647,28 @@ begin
 exception
     when others then
         -- Nobody should get here; if somebody does, the one row that cannot be resolved must not take the batch with it.
-        if cardinality(resolve_claimed.queue_ids) = 1 then
+        if cardinality(resolve_claimed.queue_ids) > 1 then
+            foreach this_id in array resolve_claimed.queue_ids loop
+                return query select * from enrichment.resolve_claimed(array[this_id]);
+            end loop;
+        elsif sqlstate in ('40P01', '55P03') then
+            -- Two transactions stood in each other's way: no fault of this row, so no attempt.
+            return query
+            update public.enrichment_queue as q
+            set status = 'pending', attempt_count = q.attempt_count - 1, wait_reason = 'backoff', next_attempt_after = now() + interval '5 seconds',
+                last_error = sqlstate || ': ' || sqlerrm, claim_token = null, updated_at = now()
+            where q.id = resolve_claimed.queue_ids[1]
+            returning q.id, q.work_id, q.status, q.confidence, '{}'::text[], q.wait_reason, q.last_error;
+        else
             return query
             select s.queue_id, q.work_id, s.status, q.confidence, '{}'::text[], s.wait_reason, s.last_error
             from enrichment.spend_attempts(resolve_claimed.queue_ids, sqlstate || ': ' || sqlerrm, 'backoff') as s
             join public.enrichment_queue as q on q.id = s.queue_id;
-        else
-            foreach this_id in array resolve_claimed.queue_ids loop
-                return query select * from enrichment.resolve_claimed(array[this_id]);
-            end loop;
         end if;
 end
 $$;
-comment on function enrichment.resolve_claimed(uuid[]) is 'resolve_rows, one row at a time once the batch as a whole has raised; a row that raises alone spends an attempt.';
+comment on function enrichment.resolve_claimed(uuid[]) is
+'resolve_rows, one row at a time once the batch as a whole has raised; a row that raises alone spends an attempt, unless it only met a deadlock or a lock.';
 revoke all on function enrichment.resolve_claimed(uuid[]) from public, anon, authenticated, service_role;
 
 create function enrichment.sweep_enrichment_impl(batch_size integer)
