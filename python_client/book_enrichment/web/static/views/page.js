@@ -73,5 +73,5 @@ function offline() {
   if (!isOut) return nothing;
   const shown = state.heardAt ? ` What you see is from ${time(state.heardAt)}.` : '';
   return html`<div class="banner offline" role="status">${icon('warning')}
-    <p>${state.online ? 'The server cannot be reached.' : 'You are offline.'}${shown} The page goes on by itself when the connection is back.</p></div>`;
+    <p>${navigator.onLine ? 'The server cannot be reached.' : 'You are offline.'}${shown} The page goes on by itself when the connection is back.</p></div>`;
 }
