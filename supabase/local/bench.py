@@ -26,7 +26,7 @@ from stack import Stack, refuse_foreign_project
 
 DATABASE = "bench"
 
-LIBRARY = """
+BOOKS = """
 select count(*) from public.configure_enrichment(
     '{"auto_enabled": true, "auto_apply_metadata": true, "contact": "bench@example.org"}'
 );
@@ -36,6 +36,11 @@ insert into public.authors (name) select 'Farid Dahl ' || n from generate_series
 insert into public.work_authors (work_id, author_id)
 select w.id, a.id from public.works as w
 join public.authors as a on substring(a.name from '[0-9]+') = substring(w.title from '[0-9]+');
+"""
+
+LIBRARY = (
+    BOOKS
+    + """\
 insert into public.editions (work_id, isbn13)
 select w.id, enrichment.isbn13_of('978' || lpad(substring(w.title from '[0-9]+'), 9, '0'))
 from public.works as w;
@@ -75,20 +80,15 @@ analyze public.works, public.editions, public.external_ids, public.source_record
 select count(*) from public.enqueue_enrichment(array(select id from public.works), 'scheduled');
 analyze public.enrichment_queue;
 """
+)
 
-FIVE_FOUND = """
-select count(*) from public.configure_enrichment(
-    '{"auto_enabled": true, "auto_apply_metadata": true, "contact": "bench@example.org"}'
-);
-insert into public.works (title)
-select 'The Crimson Harbor of Haddad ' || n from generate_series(1, %(works)s) as n;
-insert into public.authors (name) select 'Farid Dahl ' || n from generate_series(1, %(works)s) as n;
-insert into public.work_authors (work_id, author_id)
-select w.id, a.id from public.works as w
-join public.authors as a on substring(a.name from '[0-9]+') = substring(w.title from '[0-9]+');
+FIVE_FOUND = (
+    BOOKS
+    + """\
 insert into public.source_records (provider, entity_type, provider_id, raw)
 select
-    'openlibrary', 'title_lookup', enrichment.lookup_key(w.title, 'Farid Dahl ' || number),
+    'openlibrary', 'title_lookup',
+    enrichment.lookup_key((enrichment.parse_title(w.title)).full_key, 'Farid Dahl ' || number),
     jsonb_build_object('numFound', 5, 'start', 0, 'docs', (
         select jsonb_agg(jsonb_build_object(
             'key', '/works/OL' || number || place || 'W', 'title', found.title,
@@ -117,6 +117,7 @@ analyze public.works, public.source_records;
 select count(*) from public.enqueue_enrichment(array(select id from public.works), 'scheduled');
 analyze public.enrichment_queue;
 """
+)
 
 READ_FIVE = """
 select enrichment.parse_new_works();

@@ -481,28 +481,18 @@ comment on table enrichment.parsed_works is 'The library''s own side of every co
 comment on column enrichment.parsed_works.title_key is 'The whole title folded: identity of a row that has no ISBN, together with its author.';
 comment on column enrichment.parsed_works.lookup_key is 'Key of the title look-up: folded title and first author, within 255 characters.';
 
-create function enrichment.lookup_key_of(full_key text, author text)
+create function enrichment.lookup_key(full_key text, author text)
 returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
-    key text := concat_ws(' | ', lookup_key_of.full_key, enrichment.fold_text(lookup_key_of.author));
+    key text := concat_ws(' | ', lookup_key.full_key, enrichment.fold_text(lookup_key.author));
 begin
     return case when length(key) <= 200 then key else left(key, 200) || ' #' || md5(key) end;
 end
 $$;
-comment on function enrichment.lookup_key_of(text, text) is 'The same as lookup_key for a title that is folded already: to take it apart is most of the work.';
-revoke all on function enrichment.lookup_key_of(text, text) from public, anon, authenticated, service_role;
-
-create function enrichment.lookup_key(title text, author text)
-returns text
-language plpgsql immutable parallel safe set search_path = ''
-as $$
-begin
-    return enrichment.lookup_key_of((enrichment.parse_title(lookup_key.title)).full_key, lookup_key.author);
-end
-$$;
-comment on function enrichment.lookup_key(text, text) is 'Key of a title look-up in source_records.provider_id: "hunger games | suzanne collins".';
+comment on function enrichment.lookup_key(text, text) is
+'Key of a title look-up in source_records.provider_id, from the title''s full_key and an author: "hunger games | suzanne collins".';
 revoke all on function enrichment.lookup_key(text, text) from public, anon, authenticated, service_role;
 
 create function enrichment.refresh_parsed_works(work_ids uuid[])
@@ -531,7 +521,7 @@ as $$
     insert into enrichment.parsed_works (work_id, title, author_names, title_parts, author_parts, title_key, lookup_key)
     select
         id, title, author_names, title_parts, enrichment.parse_authors(author_names),
-        enrichment.fold_text(title), enrichment.lookup_key_of((title_parts).full_key, author_names[1])
+        enrichment.fold_text(title), enrichment.lookup_key((title_parts).full_key, author_names[1])
     from outdated
     on conflict (work_id) do update
     set title = excluded.title, author_names = excluded.author_names, title_parts = excluded.title_parts,

@@ -5,7 +5,7 @@ select plan(2);
 select tests.switch_on();
 select tests.create_book('The Hunger Games (The Hunger Games, #1)') as work \gset
 select tests.store_lookup(
-    'title', enrichment.lookup_key('The Hunger Games (The Hunger Games, #1)', 'Suzanne Collins'), tests.google_reply('The Hunger Games (The Hunger Games, #2)', 'Suzanne Collins'), 'googlebooks'
+    'title', enrichment.lookup_key('hunger games', 'Suzanne Collins'), tests.google_reply('The Hunger Games (The Hunger Games, #2)', 'Suzanne Collins'), 'googlebooks'
 );
 select tests.enrich(:'work', tests.search_reply('The Hunger Games (The Hunger Games, #2)')) as row \gset
 

@@ -4,7 +4,7 @@ select plan(4);
 
 select tests.switch_on();
 select tests.create_book() as work \gset
-select tests.store_lookup('title', enrichment.lookup_key('The Hunger Games', 'Suzanne Collins'), tests.google_reply('The Hunger Games', 'Suzanne Collins'), 'googlebooks');
+select tests.store_lookup('title', enrichment.lookup_key('hunger games', 'Suzanne Collins'), tests.google_reply('The Hunger Games', 'Suzanne Collins'), 'googlebooks');
 select tests.enrich(:'work', tests.search_reply()) as row \gset
 
 select is((tests.queue_row(:'row')).match_details -> 'agreement', '["googlebooks", "openlibrary"]', 'both are named');

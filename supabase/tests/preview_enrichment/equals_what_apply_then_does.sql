@@ -7,8 +7,8 @@ select count(*) from public.configure_enrichment('{"auto_apply_metadata": false}
 select tests.create_book(isbn13 => '9780439023481') as certain, tests.create_book('Home', null) as doubtful, tests.create_book('Mockingjay') as foreign_one,
     tests.create_book('Twilight', 'Stephenie Meyer', '9780316015844') as halfway \gset
 select tests.store_lookup('isbn', '9780439023481', tests.search_reply(isbn13 => '9780439023481')),
-    tests.store_lookup('title', enrichment.lookup_key('Home', null), tests.search_reply('Home')),
-    tests.store_lookup('title', enrichment.lookup_key('Mockingjay', 'Suzanne Collins'), tests.search_reply('Divergent', 'Veronica Roth')),
+    tests.store_lookup('title', enrichment.lookup_key('home', null), tests.search_reply('Home')),
+    tests.store_lookup('title', enrichment.lookup_key('mockingjay', 'Suzanne Collins'), tests.search_reply('Divergent', 'Veronica Roth')),
     tests.store_lookup('isbn', '9780316015844', null);
 create temp table foretold as
 select * from public.preview_enrichment(array[:'certain', :'doubtful', :'foreign_one', :'halfway']::uuid[]);

@@ -168,7 +168,7 @@ class Books:
         row = self.enqueue(work, reader)
         lapland = {"key": "/works/OL1W", "cover_i": 1, "first_publish_year": 1990}
         andes = {"key": "/works/OL2W", "cover_i": 2, "first_publish_year": 2004}
-        key = self._one("select enrichment.lookup_key('The Long Walk', 'Anna Berg')")
+        key = self._one("select enrichment.lookup_key('long walk', 'Anna Berg')")
         self.store(
             "title",
             key,
