@@ -53,6 +53,8 @@ async def test_every_decision_by_keyboard(page, stocked, sign_in, go, rows, even
 
     await page.keyboard.press("1")
     await expect(page.get_by_role("button", name=re.compile(r"^Approve \d of \d"))).to_be_visible()
+    await page.keyboard.press("1")
+    await expect(page.get_by_role("button", name=re.compile(r"^Approve$"))).to_be_visible()
     await page.keyboard.press("a")
     await expect(page.locator(".toast")).to_contain_text(f"“{first}” got")
     await expect(page.locator("#detail-title")).to_have_text(second)
@@ -79,6 +81,19 @@ async def test_every_decision_by_keyboard(page, stocked, sign_in, go, rows, even
 
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog")).to_contain_text("Approve what is ticked")
+
+
+async def test_nothing_is_approved_while_nothing_is_ticked(page, stocked, sign_in, rows) -> None:
+    """Neither by the button nor by its key: the book stays where it is, and the page says why."""
+    await sign_in(page, "review")
+    first = await title(page)
+    for number in range(await page.locator("article input[type=checkbox]").count()):
+        await page.keyboard.press(str(number + 1))
+    await expect(page.get_by_role("button", name=re.compile(r"^Approve 0 of \d"))).to_be_disabled()
+    await page.keyboard.press("a")
+    await expect(page.locator(".toast")).to_contain_text("Nothing is ticked")
+    assert await title(page) == first
+    assert await state_of(rows, first) == "needs_review"
 
 
 async def test_keys_can_be_switched_off_and_never_act_on_text(page, stocked, sign_in) -> None:

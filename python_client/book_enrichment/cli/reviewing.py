@@ -239,8 +239,10 @@ class Sitting:
             letters = LETTERS[: len(ticked)]
             told = f"[bold]{letters[0]}–{letters[-1]}[/] tick  [bold]Enter[/] approve  [bold]Esc[/] back "
             pressed = self._press(told, may_quit=False)
-            if pressed in ENTER:
+            if pressed in ENTER and any(ticked.values()):
                 return [name for name, is_ticked in ticked.items() if is_ticked]
+            if pressed in ENTER:
+                out.print("Nothing is ticked: tick a field, or go back with Esc and dismiss the book with d.")
             if pressed.startswith(ESCAPE):
                 return None
             if pressed and pressed in letters:

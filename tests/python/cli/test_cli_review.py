@@ -63,7 +63,7 @@ def test_books_are_decided_one_by_one(screen, books) -> None:
 
 
 def test_fields_are_ticked_off(screen, books) -> None:
-    """All are ticked at first; a letter changes its own; Esc changes nothing."""
+    """All are ticked at first; a letter changes its own; Esc changes nothing; none at all is no approval."""
     row = books.bring_to_review()
     sitting = screen()
     sitting.expect("q quit")
@@ -76,6 +76,17 @@ def test_fields_are_ticked_off(screen, books) -> None:
     sitting.expect("Esc back")
     sitting.press("b")
     assert "[ ]" in sitting.expect("Esc back")
+    others = "acde"
+    for letter in others:
+        sitting.press(letter)
+        sitting.expect("Esc back")
+    sitting.press("\r")
+    sitting.expect("Nothing is ticked")
+    sitting.expect("Esc back")
+    assert books.state(row.queue_id) == "needs_review"
+    for letter in others:
+        sitting.press(letter)
+        sitting.expect("Esc back")
     sitting.press("\r")
     told = sitting.expect("Nothing is left")
     assert "publisher" not in told.split("approved: wrote")[1]

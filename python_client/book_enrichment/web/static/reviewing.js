@@ -98,10 +98,14 @@ export function tickedFields(row) {
   return inOrder(Object.keys(proposals(row))).filter((field) => isTicked(row, field));
 }
 
-/** Writes what is ticked. */
+/** Writes what is ticked; with nothing ticked it says so and leaves the row as it is. */
 export async function approve(row) {
   if (state.review.busy) return;
   const fields = tickedFields(row);
+  if (!fields.length) {
+    toast('Nothing is ticked. Tick a detail to approve it, or dismiss the book.');
+    return;
+  }
   const picked = state.review.picked.get(row.queue_id) ?? null;
   const next = after(row);
   state.review.busy = row.queue_id;
