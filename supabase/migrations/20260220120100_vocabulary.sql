@@ -36,7 +36,8 @@ create type enrichment.title_parts as (
     omnibus text,        -- "trilogy", "and other stories": the words that say it is several books
     numbers text [],     -- every number in core_key
     forms text [],       -- the keys under which it may be printed too
-    words text []        -- its telling words, sorted
+    words text [],       -- its telling words, sorted
+    known_as text        -- core_key of the title it is best known by, where it is printed under another
 );
 comment on type enrichment.title_parts is
 'A title taken apart for comparison by parse_title(): every part folded, null or empty where the title has none.';

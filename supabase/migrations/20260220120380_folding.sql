@@ -55,7 +55,7 @@ begin
                     when part is not null then null
                     when word = any(ordinals) then array_position(ordinals, word)
                         || case word when 'first' then 'st' when 'second' then 'nd' when 'third' then 'rd' else 'th' end
-                    when word = any(romans) and (length(word) > 1 and previous <> '' or previous = any('{no,vol,volume,book,part}'))
+                    when word = any(romans) and (length(word) > 1 and previous <> '' or previous = any('{no,vol,volume,book,part,episode}'))
                         then array_position(romans, word)::text
                     else word
                 end;
@@ -87,7 +87,7 @@ begin
 end
 $$;
 comment on function enrichment.fold_numbers(text) is
-'Number words and Roman numerals of a folded text as digits: "nineteen eighty four" is 1984, "henry iv part i" is henry 4 part 1. A Roman numeral never stands first, and I, V, X alone count only after volume, book, part.';
+'Number words and Roman numerals of a folded text as digits: "nineteen eighty four" is 1984, "henry iv part i" is henry 4 part 1. A Roman numeral never stands first, and I, V, X alone count only after volume, book, part, episode.';
 revoke all on function enrichment.fold_numbers(text) from public, anon, authenticated, service_role;
 
 create function enrichment.bare_title(folded text)
@@ -108,106 +108,6 @@ $$;
 comment on function enrichment.bare_title(text) is
 'A folded title without its leading article, in nine languages; a title that is only an article keeps it.';
 revoke all on function enrichment.bare_title(text) from public, anon, authenticated, service_role;
-
-create function enrichment.title_glossary()
-returns jsonb
-language plpgsql immutable parallel safe set search_path = ''
-as $$
-begin
-    return
-        '{"acqua": "water", "agua": "water", "allgemeine": "general", "alquimista": "alchemist", "alte": "old", "amante": "lover",
-        "ame": "soul", "amerique": "america", "ames": "souls", "amica": "friend", "amico": "friend", "amor": "love", "amore": "love",
-        "amour": "love", "anima": "soul", "anneaux": "rings", "anos": "years", "ans": "years", "anunciada": "foretold",
-        "arbol": "tree", "arbre": "tree", "automne": "autumn", "aventures": "adventures", "bambino": "child", "baum": "tree",
-        "belle": "beauty", "berg": "mountain", "bete": "beast", "bianca": "white", "bianco": "white", "blanc": "white",
-        "blanca": "white", "blanche": "white", "blanco": "white", "blechtrommel": "tin drum", "blut": "blood", "bok": "book",
-        "bonheur": "happiness", "bosco": "forest", "bose": "evil", "bosque": "forest", "bossu": "hunchback", "bruder": "brothers",
-        "bruja": "witch", "buch": "book", "bucher": "books", "calle": "street", "camino": "path", "carta": "letter",
-        "cartas": "letters", "casa": "house", "cegueira": "blindness", "cent": "hundred", "centre": "center", "chat": "cat",
-        "chateau": "castle", "chemin": "path", "chien": "dog", "chute": "fall", "cidade": "city", "ciel": "sky", "cielo": "heaven",
-        "cien": "hundred", "cimitero": "cemetery", "cinq": "five", "citta": "city", "ciudad": "city", "clef": "key", "coeur": "heart",
-        "colera": "cholera", "colour": "color", "colours": "colors", "commedia": "comedy", "comte": "count",
-        "confessions": "confession", "conte": "tale", "contes": "tales", "contrat": "contract", "coracao": "heart",
-        "corazon": "heart", "coronel": "colonel", "coscienza": "conscience", "cronica": "chronicle", "cuento": "tale",
-        "cuentos": "tales", "cuore": "heart", "dangereuses": "dangerous", "dei": "gods", "democratie": "democracy", "dernier": "last",
-        "derniere": "last", "deserto": "desert", "deux": "two", "deuxieme": "2nd", "dia": "day", "diable": "devil", "diablo": "devil",
-        "dias": "days", "diavolo": "devil", "dieu": "god", "dieux": "gods", "dio": "god", "dios": "god", "dioses": "gods",
-        "discours": "discourse", "divina": "divine", "dod": "death", "doden": "death", "donna": "woman", "donne": "women",
-        "dos": "two", "dr": "doctor", "drei": "three", "dreigroschenoper": "threepenny opera", "dukkehjem": "doll", "eau": "water",
-        "ecole": "school", "ehre": "honor", "enfant": "child", "enfants": "children", "ensaio": "essay", "erde": "earth",
-        "erste": "1st", "espada": "sword", "espiritus": "spirits", "esprit": "spirit", "esprits": "spirits", "estrella": "star",
-        "ete": "summer", "etoile": "star", "etoiles": "stars", "etranger": "stranger", "etre": "being", "fable": "fables",
-        "fantome": "phantom", "favour": "favor", "favourite": "favorite", "femme": "woman", "femmes": "women", "feu": "fire",
-        "feuer": "fire", "ficciones": "fictions", "figlia": "daughter", "figlio": "son", "fille": "girl", "filles": "girls",
-        "fils": "son", "fleurs": "flowers", "flickan": "girl", "foret": "forest", "fortuna": "fortune", "fratelli": "brothers",
-        "frau": "woman", "fred": "peace", "fremde": "stranger", "frere": "brother", "freres": "brothers", "frieden": "peace",
-        "frygt": "fear", "fuego": "fire", "fuoco": "fire", "gattopardo": "leopard", "geist": "spirit", "geister": "spirits",
-        "geniale": "brilliant", "geschichte": "story", "giorno": "day", "glasperlenspiel": "glass bead game", "gott": "god",
-        "gotter": "gods", "grand": "great", "grande": "great", "grey": "gray", "grosse": "great", "guerra": "war", "guerre": "war",
-        "harbour": "harbor", "haus": "house", "havet": "sea", "hermano": "brother", "hermanos": "brothers", "herz": "heart",
-        "hidalgo": "gentleman", "hija": "daughter", "hijo": "son", "hijos": "sons", "himmel": "sky", "histoire": "story",
-        "historia": "story", "hiver": "winter", "hjarta": "heart", "hjerte": "heart", "hombre": "man", "hombres": "men",
-        "homem": "man", "homme": "man", "hommes": "man", "honour": "honor", "hundert": "hundred", "hus": "house", "huset": "house",
-        "ile": "island", "ilha": "island", "ingenioso": "ingenious", "insel": "island", "inverno": "winter",
-        "invisibili": "invisible", "isla": "island", "isola": "island", "jahre": "years", "japones": "japanese", "jardin": "garden",
-        "jenseits": "beyond", "jeune": "young", "jeunes": "young", "jewellery": "jewelry", "jour": "day", "jours": "days",
-        "juego": "game", "jungen": "young", "kaerlighed": "love", "karlek": "love", "kinder": "children", "kleine": "little",
-        "kommunistische": "communist", "kommunistischen": "communist", "konge": "king", "konig": "king", "konigin": "queen",
-        "krieg": "war", "krig": "war", "krigen": "war", "kritik": "critique", "kultur": "civilization", "kung": "king",
-        "laberinto": "labyrinth", "labour": "labor", "ladron": "thief", "larmes": "tears", "leben": "life",
-        "leichtigkeit": "lightness", "leiden": "sorrows", "lettera": "letter", "lettre": "letter", "lettres": "letters",
-        "letzte": "last", "libro": "book", "licht": "light", "liebe": "love", "lieues": "leagues", "liv": "life", "livet": "life",
-        "livets": "life", "livre": "book", "livro": "book", "llamas": "flames", "lluvia": "rain", "lobo": "wolf", "lois": "laws",
-        "loup": "wolf", "luce": "light", "lumiere": "light", "luna": "moon", "lune": "moon", "lupo": "wolf", "luz": "light",
-        "madchen": "girl", "madre": "mother", "maestro": "master", "maison": "house", "manifest": "manifesto", "mann": "man",
-        "mannen": "man", "meer": "sea", "memoria": "memories", "memorias": "memories", "mensch": "human", "menschen": "humans",
-        "mer": "sea", "mere": "mother", "mers": "sea", "methode": "method", "mille": "thousand", "mir": "peace",
-        "miserables": "miserable", "mond": "moon", "monde": "world", "mondo": "world", "mort": "death", "morte": "death",
-        "morts": "dead", "moulin": "mill", "mousquetaires": "musketeers", "mr": "mister", "mt": "mount", "muchacha": "girl",
-        "muerte": "death", "mujer": "woman", "mujeres": "women", "mulher": "woman", "mundo": "world", "mutter": "mother",
-        "mysterieuse": "mysterious", "mythe": "myth", "nacht": "night", "nachtzug": "night train", "nakazanie": "punishment",
-        "nat": "night", "natt": "night", "natten": "night", "nausee": "nausea", "neant": "nothingness", "negra": "black",
-        "negro": "black", "neige": "snow", "neighbour": "neighbor", "nera": "black", "nero": "black", "neues": "new", "nino": "child",
-        "ninos": "children", "noche": "night", "noir": "black", "noire": "black", "noite": "night", "norte": "north",
-        "notte": "night", "nuit": "night", "nuits": "nights", "oiseau": "bird", "ombra": "shadow", "ombre": "shadow",
-        "otono": "autumn", "pace": "peace", "padre": "father", "paix": "peace", "parfum": "perfume", "partei": "party",
-        "pasado": "past", "patriarca": "patriarch", "paz": "peace", "pendolo": "pendulum", "pensees": "thoughts", "perdida": "lost",
-        "perdido": "lost", "perdu": "lost", "perdue": "lost", "perduta": "lost", "perduto": "lost", "pere": "father", "perro": "dog",
-        "perros": "dogs", "peste": "plague", "petit": "little", "petite": "little", "pierre": "stone", "planete": "planet",
-        "pluie": "rain", "porta": "door", "porte": "door", "poupee": "doll", "premier": "1st", "premiere": "1st",
-        "prestuplenie": "crime", "primera": "1st", "primero": "1st", "principe": "prince", "printemps": "spring",
-        "prisionero": "prisoner", "promessi": "betrothed", "prozess": "trial", "puerta": "door", "quatre": "four",
-        "quijote": "quixote", "rainha": "queen", "rayuela": "hopscotch", "recherche": "search", "regina": "queen", "rei": "king",
-        "reina": "queen", "reine": "queen", "reinen": "pure", "reise": "journey", "relativitatstheorie": "relativity",
-        "reloj": "clock", "retrato": "portrait", "reve": "dream", "reves": "dreams", "rey": "king", "roi": "king", "rois": "kings",
-        "roja": "red", "rojo": "red", "roman": "novel", "rossa": "red", "rosso": "red", "roten": "red", "rouge": "red",
-        "salvajes": "savage", "sang": "blood", "sangre": "blood", "schachnovelle": "chess story", "schatten": "shadow",
-        "schloss": "castle", "schonen": "beautiful", "schwarz": "black", "schwarze": "black", "schwestern": "sisters",
-        "secreto": "secret", "seele": "soul", "segreto": "secret", "seigneur": "lord", "sein": "being", "sentimentale": "sentimental",
-        "sexe": "sex", "singes": "apes", "soeur": "sister", "soeurs": "sisters", "sohn": "son", "sol": "sun", "sole": "sun",
-        "soledad": "solitude", "soleil": "sun", "sombra": "shadow", "sommar": "summer", "sommer": "summer", "sonne": "sun",
-        "sorciere": "witch", "sous": "under", "spezielle": "special", "spiel": "game", "sprach": "spoke", "st": "saint",
-        "staden": "city", "stadt": "city", "stella": "star", "storia": "story", "strada": "road", "sueno": "dream",
-        "suenos": "dreams", "sult": "hunger", "sur": "south", "svalt": "hunger", "tempo": "time", "temps": "time", "terra": "earth",
-        "terre": "earth", "teufel": "devil", "theatre": "theater", "theorie": "theory", "tiempo": "time", "tiempos": "time",
-        "tierra": "earth", "tochter": "daughter", "tod": "death", "tragedie": "tragedy", "tranquille": "quiet", "traum": "dream",
-        "traumdeutung": "interpretation dreams", "traume": "dreams", "traveller": "traveler", "travellers": "travelers",
-        "tres": "three", "trois": "three", "tunel": "tunnel", "uber": "on", "ultima": "last", "ultimo": "last",
-        "unbehagen": "discontents", "unendliche": "neverending", "unertragliche": "unbearable", "uomo": "man", "varlden": "world",
-        "vater": "father", "vatten": "water", "vento": "wind", "verden": "world", "verlorene": "lost", "verlorenen": "lost",
-        "vernunft": "reason", "verwandlung": "metamorphosis", "viaggiatore": "traveler", "viaggio": "journey", "viaje": "journey",
-        "vida": "life", "vie": "life", "viejo": "old", "viento": "wind", "ville": "city", "vingt": "twenty", "vinter": "winter",
-        "vita": "life", "voina": "war", "voleur": "thief", "vorleser": "reader", "voyage": "journey", "voyages": "journey",
-        "vs": "versus", "wald": "forest", "wasser": "water", "weiss": "white", "weisse": "white", "welt": "world", "wille": "will",
-        "zauberberg": "magic mountain", "zauberer": "wizard", "zeit": "time", "zwei": "two", "бесы": "demons", "братья": "brothers",
-        "война": "war", "времени": "time", "герои": "hero", "дети": "children", "души": "souls", "евгении": "eugene",
-        "идиот": "idiot", "карамазовы": "karamazov", "маргарита": "margarita", "мастер": "master", "мертвые": "dead", "мир": "peace",
-        "наказание": "punishment", "нашего": "our", "отцы": "fathers", "преступление": "crime", "сердце": "heart", "собачье": "dog"}'::jsonb;
-end
-$$;
-comment on function enrichment.title_glossary() is
-'Everyday words of titles in other languages, and of classics that Open Library names in the language they were written in, in English: enough for "La guerre et la paix", no translation. British spellings and abbreviations go the same way.';
-revoke all on function enrichment.title_glossary() from public, anon, authenticated, service_role;
 
 create function enrichment.title_words(folded text)
 returns text[]

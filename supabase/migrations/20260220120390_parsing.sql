@@ -239,10 +239,13 @@ begin
     then
         forms := forms || enrichment.bare_title(parts.subtitle_key);
     end if;
-    if parts.core_key like any('{%adventures of %,%tragedy of %,comedy of %,%strange case of %,%opinions of %,%history of %,king %}') then
+    if parts.core_key like any(
+        '{%adventures of %,avent%,avvent%,%tragedy of %,comedy of %,%strange case of %,%opinions of %,%history of %,king %}'
+    ) then
         forms := forms || regexp_replace(
             parts.core_key,
-            '^(?:(?:[a-z]+ ){0,4}(?:adventures|tragedy|strange case|opinions) of|comedy of|(?:tragical|personal) history of)(?: the)?(?: king)? '
+            '^(?:(?:[a-z]+ ){0,4}(?:adventures|tragedy|strange case|opinions) of|avv?entur(?:es?|as) d[ei]|comedy of'
+            '|(?:tragical|personal) history of)(?: the)?(?: king)? '
             '|^king (?=[a-z]+ [0-9])', ''
         );
     end if;
@@ -318,6 +321,7 @@ begin
     if series[4] is not null then
         parts.forms := parts.forms || (series[4] || ' ' || parts.core_key);
     end if;
+    parts.known_as := coalesce(enrichment.known_titles() ->> parts.core_key, enrichment.known_titles() ->> parts.main_key);
     parts.words := enrichment.title_words(parts.core_key);
     return parts;
 end
@@ -399,41 +403,6 @@ $$;
 comment on function enrichment.name_keys(text) is
 'Last name and first initial of a folded name, in the ways they may be written: with a nickname''s initial, by the consonants of the last name, with the first of two last names.';
 revoke all on function enrichment.name_keys(text) from public, anon, authenticated, service_role;
-
-create function enrichment.pen_names()
-returns jsonb
-language plpgsql immutable parallel safe set search_path = ''
-as $$
-begin
-    return
-        '{"aaronwolfe": "dean koontz", "actonbell": "anne bronte", "alicesheldon": "james tiptree", "amandaquick": "jayne krentz",
-        "amandinedupin": "george sand", "ambarnard": "louisa alcott", "annerampling": "anne rice", "anroquelaure": "anne rice",
-        "barbaravine": "ruth rendell", "benjaminblack": "john banville", "briancoffey": "dean koontz",
-        "charlesdodgson": "lewis carroll", "charleslutwidgedodgson": "lewis carroll", "clairemorgan": "patricia highsmith",
-        "clivehamilton": "c lewis", "cordwainersmith": "paul linebarger", "currerbell": "charlotte bronte",
-        "dankavanagh": "julian barnes", "davidaxton": "dean koontz", "davidcornwell": "john le carre",
-        "deannadwyer": "dean koontz", "edgarbox": "gore vidal", "edmcbain": "evan hunter", "eleanorhibbert": "victoria holt",
-        "ellisbell": "emily bronte", "ellispeters": "edith pargeter", "emileajar": "romain gary",
-        "ericarthurblair": "george orwell", "ericblair": "george orwell", "francoismariearouet": "voltaire",
-        "hannahgreen": "joanne greenberg", "harrypatterson": "jack higgins", "hectorhughmunro": "saki", "hhmunro": "saki",
-        "isakdinesen": "karen blixen", "jamesherriot": "alfred wight", "janesomers": "doris lessing",
-        "jaynecastle": "jayne krentz", "jdrobb": "nora roberts", "jeanbaptistepoquelin": "moliere", "jeanplaidy": "victoria holt",
-        "jefferyhudson": "michael crichton", "jennycarroll": "meg cabot", "jessicabird": "jr ward",
-        "johnlange": "michael crichton", "kennilworthywhisp": "joanne rowling", "kinleymacgregor": "sherrilyn kenyon",
-        "krdwyer": "dean koontz", "leighnichols": "dean koontz", "lemonysnicket": "daniel handler",
-        "madeleinewickham": "sophie kinsella", "marianevans": "george eliot", "mariehenribeyle": "stendhal",
-        "maryannevans": "george eliot", "marywestmacott": "agatha christie", "meganlindholm": "robin hobb",
-        "miragrant": "seanan mcguire", "newtscamander": "joanne rowling", "nicholasblake": "cecil lewis", "nwclerk": "c lewis",
-        "owenwest": "dean koontz", "patriciacabot": "meg cabot", "paulfrench": "isaac asimov", "philippacarr": "victoria holt",
-        "richardbachman": "stephen king", "robertgalbraith": "joanne rowling", "rosamondsmith": "joyce oates",
-        "samuelclemens": "mark twain", "samuellanghorneclemens": "mark twain", "shannondrake": "heather graham",
-        "theodorgeisel": "seuss", "theodorseussgeisel": "seuss", "theolesieg": "seuss", "victorialucas": "sylvia plath",
-        "williamlee": "william burroughs", "williamsydneyporter": "o henry"}'::jsonb;
-end
-$$;
-comment on function enrichment.pen_names() is
-'Pen names anyone can look up, folded and without spaces, each with the name its bearer is known by: both names of one person then share a key.';
-revoke all on function enrichment.pen_names() from public, anon, authenticated, service_role;
 
 create function enrichment.parse_authors(names text[])
 returns enrichment.author_parts

@@ -78,6 +78,7 @@ begin
                 when other.core_key = other.series_key and one.subtitle_key <> '' then 2
                 else 3
             end
+        when one.known_as = other.known_as or one.known_as = any(other.forms) or other.known_as = any(one.forms) then 3
         when one.words = other.words or replace(one.core_key, ' ', '') = replace(other.core_key, ' ', '') then 3
         when one.main_key = other.main_key and (one.words <@ other.words or other.words <@ one.words) then 3
         when not one.words && other.words then 0
@@ -91,7 +92,7 @@ begin
 end
 $$;
 comment on function enrichment.title_score(enrichment.title_parts, enrichment.title_parts) is
-'4: equal. 3: equal but for what one of them does not print (subtitle, series'' name, franchise) or how it spells it. 2: same main title under another subtitle, most of the words, or only one says which volume it is. 1: half the words of one, or a veto. 0: less.';
+'4: equal. 3: equal but for what one of them does not print (subtitle, series'' name, franchise), how it spells it, or under which title it is known. 2: same main title under another subtitle, most of the words, or only one says which volume it is. 1: half the words of one, or a veto. 0: less.';
 revoke all on function enrichment.title_score(enrichment.title_parts, enrichment.title_parts)
 from public, anon, authenticated, service_role;
 
@@ -175,6 +176,7 @@ begin
             then 'title equal but for a subtitle'
         when score = 3 and one.main_key = other.main_key then 'title equal but for the wording of the subtitle'
         when score = 3 and one.words = other.words then 'title equal in other words or spelling'
+        when score = 3 and coalesce(one.known_as, other.known_as) is not null then 'the same book under another title'
         when score = 3 then 'title equal without the series name'
         when score = 2 and one.main_key = other.main_key then 'same main title, other subtitle'
         else (array['title differs', 'title partly alike', 'title alike'])[score + 1]
