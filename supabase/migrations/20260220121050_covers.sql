@@ -552,8 +552,10 @@ create type enrichment.cover_state as (
 
 create function enrichment.end_cover_attempts(cover_ids uuid[], error text, wait_reason text, is_lasting boolean)
 returns setof enrichment.cover_state
-language sql set search_path = ''
+language plpgsql set search_path = ''
 as $$
+begin
+    return query
     update enrichment.cover_queue as c
     set status = ending.status,
         finished_at = case when ending.status <> 'pending' then now() end,
@@ -567,10 +569,16 @@ as $$
         end::enrichment.queue_status
     ) as ending (status)
     where held.id = any(end_cover_attempts.cover_ids) and held.status = 'in_progress' and c.id = held.id
-    returning c.id, c.status, c.attempt_count::integer, c.next_attempt_after, c.wait_reason, c.last_error
+    returning c.id, c.status, c.attempt_count::integer, c.next_attempt_after, c.wait_reason, c.last_error;
+
+    -- A cover that changed while its old image was fetched is the one to store now.
+    perform enrichment.queue_covers(array_agg(c.work_id), null)
+    from enrichment.cover_queue as c
+    where c.id = any(end_cover_attempts.cover_ids);
+end
 $$;
 comment on function enrichment.end_cover_attempts(uuid[], text, text, boolean) is
-'Ends attempts at covers: skipped for a lasting error, else back to pending with backoff, or failed when the last one is spent.';
+'Ends attempts at covers: skipped for a lasting error, else back to pending with backoff, or failed when the last one is spent. A work that shows another cover by now gets in line with that one.';
 revoke all on function enrichment.end_cover_attempts(uuid[], text, text, boolean) from public, anon, authenticated, service_role;
 
 create function enrichment.apply_covers_impl(results jsonb)
