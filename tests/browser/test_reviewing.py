@@ -21,6 +21,28 @@ select q.status::text from enrichment_queue as q join works as w on w.id = q.wor
 """
 
 
+# Books in review that say the same as another one.
+ALIKE = """
+select w.title
+from enrichment_queue as q
+join works as w on w.id = q.work_id
+where q.is_in_review and w.title <> %s and q.match_details ->> 'sentence' = (
+    select p.match_details ->> 'sentence' from enrichment_queue as p join works as o on o.id = p.work_id
+    where o.title = %s
+)
+order by w.title
+"""
+RIVALS = """
+update enrichment_queue as q
+set match_details = q.match_details || jsonb_build_object(
+    'rivals', jsonb_build_array(q.match_details #>> '{candidates,0,candidate}'),
+    'candidates', jsonb_set(q.match_details -> 'candidates', '{0,values}', '{"edition.publisher": "Ace"}')
+)
+from works as w
+where w.id = q.work_id and w.title = %s
+"""
+
+
 async def title(page: Page) -> str:
     return await page.locator("#detail-title").inner_text()
 
@@ -169,6 +191,85 @@ async def test_alike_rows_are_counted_before_they_are_approved_and_can_be_undone
     await page.locator(".toast").last.get_by_role("button", name="Undo").click()
     await eventually(lambda: not rows(languages))
     await expect(page.locator(".toast").last).to_contain_text(f"in {books} books")
+
+
+async def test_what_was_dismissed_a_moment_ago_is_not_approved_with_the_rest(
+    page, stocked, sign_in, rows, eventually
+) -> None:
+    """Its message is still there, so the server has not heard of it: it does before the rest is counted."""
+    await sign_in(page, "review")
+    books = alike(rows, "The Great Gatsby")
+    [other] = rows(ALIKE, "The Great Gatsby", "The Great Gatsby")[:1]
+    await page.get_by_role("button", name=re.compile("^The Great Gatsby")).first.click()
+    await page.keyboard.press("d")
+    await expect(page.locator(".toast")).to_contain_text("was dismissed")
+    await page.locator(".queue button", has_text=other["title"]).click()
+    await page.get_by_role("button", name="Approve all that say this …").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name=f"Approve {books - 1} books").click()
+    await expect(page.locator(".toast").last).to_contain_text(f"{books - 1} books approved")
+    assert await state_of(rows, "The Great Gatsby") == "skipped"
+
+
+async def test_undoing_many_leaves_alone_what_was_not_approved(
+    page, stocked, sign_in, rows, eventually
+) -> None:
+    """With all but a rare field unticked, and with a row that wants a choice, only some are approved."""
+    [rival] = rows(ALIKE, "The Great Gatsby", "The Great Gatsby")[:1]
+    rows(RIVALS, rival["title"])
+    await sign_in(page, "review")
+    await page.get_by_role("button", name=re.compile("^The Great Gatsby")).first.click()
+    await page.get_by_role("button", name="Approve all that say this …").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("checkbox", name="Description").uncheck()
+    await dialog.get_by_role("checkbox", name="Language").uncheck()
+    await dialog.get_by_role("button", name=re.compile("^Approve")).click()
+    toast = page.locator(".toast").last
+    await expect(toast).to_contain_text("approved")
+    approved = len(rows("select 1 from enrichment_queue where status = 'completed'"))
+    assert 0 < approved < alike(rows, "The Great Gatsby")
+    await toast.get_by_role("button", name="Undo").click()
+    await expect(page.locator(".toast").last).to_contain_text("Undone")
+    assert len(rows("select 1 from enrichment_queue where undone_at is not null")) == approved
+    assert len(rows("select 1 from enrichment_queue where status = 'needs_review'")) == 19 - approved
+
+
+async def test_many_are_not_asked_for_again_and_again_while_nothing_answers(page, stocked, sign_in) -> None:
+    """The whole list is needed before many are approved; where it does not come, the page says so."""
+    await short_pages(page, 12)
+    await sign_in(page, "review")
+    alike = page.get_by_role("button", name="Approve all that say this …")
+    for _ in range(11):
+        if await alike.count():
+            break
+        await page.keyboard.press("j")
+    await alike.click()
+    dialog = page.get_by_role("dialog")
+    approve = dialog.get_by_role("button", name=re.compile("^Approve"))
+    await expect(approve).to_be_enabled()
+    asked = []
+
+    async def refuse(route: Any) -> None:
+        asked.append(route.request.url)
+        await route.fulfill(status=503, json={"detail": "the database gave no answer"})
+
+    await page.route("**/enrichment/queue?*", refuse)
+    await approve.click()
+    await expect(dialog).to_contain_text("the database gave no answer")
+    assert len(asked) < 5
+
+
+async def short_pages(page: Page, size: int) -> None:
+    """Has the page load so few rows to review at a time."""
+
+    async def answer(route: Any) -> None:
+        text = (FILES / "loading.js").read_text(encoding="utf-8")
+        assert "REVIEW_PAGE = 100" in text
+        await route.fulfill(
+            body=text.replace("REVIEW_PAGE = 100", f"REVIEW_PAGE = {size}"), content_type="text/javascript"
+        )
+
+    await page.route("**/loading.js", answer)
 
 
 async def test_alike_rows_can_be_dismissed_after_a_warning(page, stocked, sign_in, rows, eventually) -> None:

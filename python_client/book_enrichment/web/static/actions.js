@@ -6,7 +6,7 @@ import { look, stopWatching } from './live.js';
 import { loadImports, loadRoute } from './loading.js';
 import { signOut } from './session.js';
 import { forgetReader, state, update } from './state.js';
-import { complain, dropAll, toast } from './toasts.js';
+import { complain, dropAll, settle, toast } from './toasts.js';
 import { count, fieldNames, joined } from './words.js';
 
 const MOST_WORKS = 1000; // what one call takes
@@ -103,6 +103,7 @@ function undone(books, fields, kept) {
 export async function undoImport(id) {
   update({ dialog: null });
   try {
+    await settle();
     const items = await undoAll(id);
     const fields = items.flatMap((item) => item.fields_restored ?? []);
     const kept = items.flatMap((item) => item.fields_kept ?? []);

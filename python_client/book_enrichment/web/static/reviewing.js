@@ -6,7 +6,7 @@ import { api } from './api.js';
 import { refresh, undoRows } from './actions.js';
 import { loadMoreReview } from './loading.js';
 import { say, state, update } from './state.js';
-import { complain, toast } from './toasts.js';
+import { complain, settle, toast } from './toasts.js';
 import { count, fieldName, fieldNames, inOrder } from './words.js';
 
 export const MOST_ALIKE = 1000; // rows one bulk call changes
@@ -171,6 +171,7 @@ export async function askForAlike(row, action) {
   const dialog = { kind: 'bulk', action, filter, sentence: row.sentence, unticked: new Set(), count: null, busy: false, error: null };
   update({ dialog });
   try {
+    await settle(); // books that were dismissed a moment ago are not among them
     dialog.count = await api.bulk(action, filter, null, true);
   } catch (error) {
     dialog.error = error;
@@ -185,14 +186,16 @@ export async function changeAlike(dialog) {
   const { action, filter, unticked } = dialog;
   const fields = unticked.size ? Object.keys(dialog.count.fields).filter((field) => !unticked.has(field)) : null;
   try {
-    const rows = await alikeRows(filter); // whom an undo would have to name
+    const asked = await alikeRows(filter); // whom an undo would have to name
     const outcome = await api.bulk(action, filter, fields, false);
     update({ dialog: null });
+    await refresh();
+    // A row that is still here was not approved: an undo would take away what it had before.
+    const rows = asked.filter((row) => !state.review.value.some((other) => other.queue_id === row.queue_id));
     const verb = action === 'approve' ? 'approved' : 'dismissed';
     const left = outcome.remaining ? ` ${count(outcome.remaining, 'more waits', 'more wait')}.` : '';
-    const undo = action === 'approve' ? () => undoRows(rows.map((row) => row.queue_id)) : null;
+    const undo = action === 'approve' && rows.length ? () => undoRows(rows.map((row) => row.queue_id)) : null;
     toast(`${count(outcome.changed, 'book')} ${verb}.${left}`, { undo });
-    await refresh();
   } catch (error) {
     dialog.error = error;
   } finally {
@@ -202,8 +205,11 @@ export async function changeAlike(dialog) {
 }
 
 async function alikeRows(filter) {
-  while (state.review.cursor && state.review.value.length < MOST_ALIKE) await loadMoreReview();
-  return state.review.value.filter((row) => row.sentence === filter.sentence && row.confidence === filter.confidence);
+  while (state.review.cursor && state.review.value.length < MOST_ALIKE) {
+    await loadMoreReview();
+    if (state.review.error) throw state.review.error;
+  }
+  return state.review.value.filter((row) => row.sentence === filter.sentence && row.confidence === filter.confidence && !rivals(row).length);
 }
 
 /** How many of the loaded rows were judged like this one, itself included. Where rivals ask for a choice, it is one of a kind. */

@@ -33,12 +33,17 @@ export function hold(shown) {
   clearTimeout(shown.timer);
 }
 
-/** Takes a message away; what waited for its end happens. */
+/** Takes a message away; what waited for its end happens. Answers when it has. */
 export function drop(shown) {
-  if (!state.toasts.includes(shown)) return;
+  if (!state.toasts.includes(shown)) return null;
   clearTimeout(shown.timer);
   update({ toasts: state.toasts.filter((other) => other !== shown) });
-  shown.whenGone?.();
+  return shown.whenGone?.();
+}
+
+/** What waits for the end of its message happens now, because the next step builds on it. */
+export function settle() {
+  return Promise.all(state.toasts.filter((shown) => shown.whenGone).map(drop));
 }
 
 /** Takes a message away and undoes what it told of. */
