@@ -259,6 +259,17 @@ async def test_many_are_not_asked_for_again_and_again_while_nothing_answers(page
     assert len(asked) < 5
 
 
+async def test_a_book_far_down_the_list_is_the_one_that_is_opened(page, stocked, sign_in, rows) -> None:
+    """From the library, also where the review list has more pages than are shown."""
+    await short_pages(page, 3)
+    await sign_in(page)
+    oldest = "select w.title from enrichment_queue q join works w on w.id = q.work_id where q.is_in_review"
+    [book] = rows(f"{oldest} order by q.id limit 1")
+    await page.get_by_role("button", name=book["title"], exact=True).click()
+    await page.get_by_role("link", name="Review it").click()
+    await expect(page.locator("#detail-title")).to_have_text(book["title"])
+
+
 async def short_pages(page: Page, size: int) -> None:
     """Has the page load so few rows to review at a time."""
 

@@ -67,7 +67,9 @@ export function loadLibrary() {
 
 export function loadMoreLibrary() {
   const { library } = state;
-  return fill(library, () => api.library(library.filter, LIBRARY_PAGE, library.cursor), (reply) => {
+  const { filter } = library;
+  return fill(library, () => api.library(filter, LIBRARY_PAGE, library.cursor), (reply) => {
+    if (filter !== library.filter) return; // another filter was chosen meanwhile
     library.value = [...library.value, ...reply.items];
     library.cursor = reply.next_cursor;
   });
@@ -75,8 +77,19 @@ export function loadMoreLibrary() {
 
 export function loadReview() {
   const { review } = state;
-  const request = () => anew(review.value.length, REVIEW_PAGE, (limit, cursor) => api.queue('needs_review', limit, cursor));
+  const { sought } = review;
+  const page = (limit, cursor) => api.queue('needs_review', limit, cursor);
+  const request = async () => {
+    const { items, ...reply } = await anew(review.value.length, REVIEW_PAGE, page);
+    while (sought && reply.next_cursor && !items.some((row) => row.queue_id === sought)) {
+      const more = await page(LARGEST_PAGE, reply.next_cursor);
+      items.push(...more.items);
+      reply.next_cursor = more.next_cursor;
+    }
+    return { ...reply, items };
+  };
   return fill(review, request, (reply) => {
+    if (sought === review.sought) review.sought = null;
     review.value = reply.items;
     review.cursor = reply.next_cursor;
   });

@@ -25,6 +25,7 @@ function ofOneReader() {
       ...loadable([]),
       cursor: null,
       current: null, // queue id of the row that is shown
+      sought: null, // queue id of one that was asked for elsewhere, however far down it is
       unticked: new Map(), // queue id -> set of fields
       picked: new Map(), // queue id -> candidate chosen among rivals
       skipped: new Set(), // left for later, shown last

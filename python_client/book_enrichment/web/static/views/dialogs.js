@@ -54,7 +54,7 @@ function book({ book: one, history, found, error }) {
 }
 
 function review(one) {
-  state.review.current = one.queue_id;
+  Object.assign(state.review, { current: one.queue_id, sought: one.queue_id });
   update({ dialog: null });
 }
 
