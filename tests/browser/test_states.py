@@ -157,6 +157,21 @@ async def test_a_file_can_be_dropped_anywhere(page, sign_in, rows, eventually) -
     """Drag and drop does what the button does."""
     await sign_in(page)
     await expect(page.get_by_role("heading", name="Bring your books")).to_be_visible()
+    await drop_file(page)
+    await expect(page.get_by_role("region", name="Import of mine.csv")).to_contain_text("20 new")
+    await eventually(lambda: len(rows("select 1 from library_items")) == 20)
+
+
+@pytest.mark.parametrize("route", ["review", "usage"])
+async def test_a_dropped_file_is_followed_from_every_view(page, sign_in, route) -> None:
+    """Views that have no place for an import's progress make room for one that has."""
+    await sign_in(page, route)
+    await drop_file(page)
+    await expect(page.get_by_role("region", name="Import of mine.csv")).to_contain_text("20 new")
+
+
+async def drop_file(page: Page) -> None:
+    """Drags demo.csv over the page and lets go."""
     await page.evaluate(
         """text => {
           const data = new DataTransfer();
@@ -168,5 +183,3 @@ async def test_a_file_can_be_dropped_anywhere(page, sign_in, rows, eventually) -
         }""",
         serve.CSV.read_text(encoding="utf-8"),
     )
-    await expect(page.get_by_role("region", name="Import of mine.csv")).to_contain_text("20 new")
-    await eventually(lambda: len(rows("select 1 from library_items")) == 20)

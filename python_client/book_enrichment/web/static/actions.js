@@ -58,6 +58,7 @@ export async function importFile(file) {
   if (!file) return;
   update({ upload: { name: file.name, share: 0, id: null, progress: null, isIn: false, error: null }, dragging: false });
   const { upload } = state;
+  if (!['library', 'imports'].includes(state.route.name)) location.hash = '#/imports'; // dropped where no card would show
   try {
     const reply = await api.upload(file, (share) => {
       upload.share = share;
