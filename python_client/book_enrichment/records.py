@@ -331,6 +331,7 @@ class ImportProgress(Record):
     skipped: int
     covers_applied: int
     undone: int
+    undoable: int  # books in which undo_import would take something back
 
 
 @dataclass(frozen=True, slots=True)

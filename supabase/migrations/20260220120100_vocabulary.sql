@@ -130,7 +130,7 @@ create type enrichment.library_summary as (
 create type enrichment.import_state as (
     import_id uuid, import_source text, created_at timestamptz, expected_rows integer, "rows" integer, created integer,
     matched integer, duplicate integer, rejected integer, pending integer, in_progress integer, completed integer,
-    needs_review integer, failed integer, skipped integer, covers_applied integer, undone integer
+    needs_review integer, failed integer, skipped integer, covers_applied integer, undone integer, undoable integer
 );
 create type enrichment.import_line as (
     row_number integer, title text, authors text [], outcome text, reason text, work_id uuid, queue_id uuid,

@@ -405,7 +405,7 @@ language sql stable set search_path = ''
 as $$
     select
         i.id, i.import_source, i.created_at, i.expected_rows, r."rows", r.created, r.matched, r.duplicate, r.rejected,
-        q.pending, q.in_progress, q.completed, q.needs_review, q.failed, q.skipped, q.covers_applied, q.undone
+        q.pending, q.in_progress, q.completed, q.needs_review, q.failed, q.skipped, q.covers_applied, q.undone, u.undoable
     from enrichment.imports as i
     cross join lateral (
         select
@@ -425,10 +425,24 @@ as $$
         from public.enrichment_queue as q
         where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = i.id)
     ) as q
+    cross join lateral (
+        select count(*)::integer as undoable
+        from (
+            select q.work_id
+            from public.enrichment_queue as q
+            where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = i.id)
+                and q.import_id = i.id and q.undone_at is null and not q.is_open and (q.status = 'needs_review' or q.fields_applied <> '{}')
+            union
+            select w.work_id
+            from enrichment.logged_writes(null, i.id, array(
+                select r.work_id from enrichment.import_rows as r where r.import_id = i.id and r.outcome <> 'created'
+            )) as w
+        ) as filled
+    ) as u
     where i.id = any(import_states.import_ids)
     order by i.created_at desc, i.id desc
 $$;
-comment on function enrichment.import_states(uuid[]) is 'How far imports are: rows by outcome, their books'' queue rows by state.';
+comment on function enrichment.import_states(uuid[]) is 'How far imports are: rows by outcome, their books'' queue rows by state, and how many books undo_import() would take something back in.';
 revoke all on function enrichment.import_states(uuid[]) from public, anon, authenticated, service_role;
 
 create function enrichment.enrichment_imports_impl(page_size integer)
@@ -480,7 +494,7 @@ as $$
     select * from enrichment.enrichment_import_impl(enrichment_import.import_id)
 $$;
 comment on function public.enrichment_import(uuid) is
-'How far an own import is, in one row: expected_rows (null: not said) against rows read, by outcome; then the queue rows of its books by state, covers filled, rows undone. PT404, PT403.';
+'How far an own import is, in one row: expected_rows (null: not said) against rows read, by outcome; then the queue rows of its books by state, covers filled, rows undone, and in how many books undo_import() would take something back. PT404, PT403.';
 revoke all on function public.enrichment_import(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.enrichment_import(uuid) to authenticated, service_role;
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import jwt
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Page, Route, expect
 
 import serve
 

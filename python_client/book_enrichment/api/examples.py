@@ -173,6 +173,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "skipped": 0,
         "covers_applied": 0,
         "undone": 0,
+        "undoable": 0,
     },
     "ImportRow": {
         "row_number": 2,

@@ -383,6 +383,8 @@ class Import(Answer):
     skipped: int
     covers_applied: int
     undone: int
+    undoable: int
+    """Books in which undoing the import would take something back."""
 
 
 class Imports(Answer):

@@ -13,12 +13,12 @@ select count(*) from public.sweep_enrichment();
 select tests.act_as(:'ada');
 
 select results_eq(
-    format('select import_source, expected_rows, "rows", created, matched, duplicate, rejected, pending, in_progress, completed, needs_review, failed, skipped, covers_applied, undone from public.enrichment_import(%L)', :'import'),
-    $$ values ('goodreads', 7, 4, 1, 1, 1, 1, 1, 0, 1, 0, 0, 0, 1, 0) $$, 'four of seven rows are read'
+    format('select import_source, expected_rows, "rows", created, matched, duplicate, rejected, pending, in_progress, completed, needs_review, failed, skipped, covers_applied, undone, undoable from public.enrichment_import(%L)', :'import'),
+    $$ values ('goodreads', 7, 4, 1, 1, 1, 1, 1, 0, 1, 0, 0, 0, 1, 0, 1) $$, 'four of seven rows are read'
 );
 select tests.act_as_owner();
 select count(*) from public.undo_import(:'import');
-select results_eq(format('select completed, skipped, covers_applied, undone from public.enrichment_import(%L)', :'import'), 'values (1, 1, 0, 2)', 'both rows undone');
+select results_eq(format('select completed, skipped, covers_applied, undone, undoable from public.enrichment_import(%L)', :'import'), 'values (1, 1, 0, 2, 0)', 'both rows undone');
 select count(*) from public.import_library(:'ada', 'goodreads', '[]', :'import');
 select is((select expected_rows from public.enrichment_import(:'import')), 7, 'a later chunk that does not say changes nothing');
 

@@ -1,6 +1,6 @@
 -- What the import's queue rows wrote and what the file's own columns filled in a book that was there before are both taken back; the books stay on the shelf.
 begin;
-select plan(6);
+select plan(8);
 
 select tests.switch_on();
 select tests.create_reader() as ada, tests.create_book('Dune', 'Frank Herbert') as dune \gset
@@ -13,7 +13,9 @@ select tests.store_lookup('isbn', '9780439023481', tests.search_reply(isbn13 => 
 select count(*) from public.sweep_enrichment();
 
 select tests.act_as(:'ada');
+select is((select undoable from public.enrichment_import(:'import')), 2, 'both are told beforehand');
 create temp table outcome as select * from public.undo_import(:'import');
+select is((select undoable from public.enrichment_import(:'import')), 0, 'nothing is left to undo');
 select tests.act_as_owner();
 select results_eq(
     format('select status::text, fields_restored, fields_kept, reason from outcome where work_id = %L', :'games'),

@@ -121,11 +121,10 @@ function tickAll(open, field, isOn) {
 }
 
 function undoing({ one }) {
-  const filled = one.completed + one.needs_review;
   return html`<h2 id="dialog-title" tabindex="-1" autofocus>Undo this import?</h2>
-    <p>What was filled into ${count(filled, 'book')} of this ${providerName(one.import_source)} file is taken out again, ${count(one.covers_applied, 'cover')} included. The books stay in your library, and so does what you have changed since.</p>
+    <p>What was filled into ${count(one.undoable, 'book')} of this ${providerName(one.import_source)} file is taken out again, ${count(one.covers_applied, 'cover')} included. The books stay in your library, and so does what you have changed since.</p>
     <div class="actions"><button class="button" @click=${close}>Cancel</button>
-      <button class="button primary" @click=${() => undoImport(one.import_id)}>${icon('undo')}Undo ${number(filled)} books</button></div>`;
+      <button class="button primary" @click=${() => undoImport(one.import_id)}>${icon('undo')}Undo ${count(one.undoable, 'book')}</button></div>`;
 }
 
 function shortcuts() {

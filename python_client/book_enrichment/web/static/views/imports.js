@@ -44,8 +44,7 @@ function figures(one) {
 }
 
 function undoButton(one) {
-  const found = one.completed + one.needs_review + one.covers_applied;
-  if (!found) return nothing;
+  if (!one.undoable) return nothing;
   return html`<button class="button small" @click=${() => update({ dialog: { kind: 'undo_import', one } })}>${icon('undo')}Undo this import</button>`;
 }
 
