@@ -9,7 +9,6 @@ as $$
 declare
     unknown_id uuid;
 begin
-    perform enrichment.refuse_foreign_work(asked.id) from unnest(refuse_foreign_works.work_ids) as asked (id);
     select asked.id into unknown_id
     from unnest(refuse_foreign_works.work_ids) as asked (id)
     where not exists (select 1 from public.works as w where w.id = asked.id)
@@ -17,9 +16,10 @@ begin
     if found then
         perform enrichment.refuse('PT404', format('no work %s', unknown_id), 'work_ids are ids of public.works');
     end if;
+    perform enrichment.refuse_foreign_work(asked.id) from unnest(refuse_foreign_works.work_ids) as asked (id);
 end
 $$;
-comment on function enrichment.refuse_foreign_works(uuid[]) is 'PT403 for the first work that is not in the reader''s library, PT404 for one that does not exist.';
+comment on function enrichment.refuse_foreign_works(uuid[]) is 'PT404 for the first work that does not exist, PT403 for one that is not in the reader''s library.';
 revoke all on function enrichment.refuse_foreign_works(uuid[]) from public, anon, authenticated, service_role;
 
 create function enrichment.refuse_busy_works()
