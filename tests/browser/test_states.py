@@ -73,6 +73,23 @@ async def test_offline_keeps_what_is_shown_and_comes_back(page, stocked, sign_in
     await expect(banner).to_have_count(0)
 
 
+async def test_an_import_that_is_not_there_is_not_waited_for(page, sign_in, go) -> None:
+    """A link to one that was pruned, or is somebody else's."""
+    await sign_in(page)
+    await go(page, "imports/81a31c03-dd4e-45ad-9264-52fba979adc5")
+    await expect(page.locator(".lead")).to_have_text("It could not be loaded.")
+
+
+async def test_the_same_file_again_says_that_its_books_are_there(page, stocked, sign_in) -> None:
+    """They are not twice in the file; and what the first import filled in is not this one's to undo."""
+    await sign_in(page, "imports")
+    await page.locator("input[type=file]").first.set_input_files(serve.CSV)
+    lines = page.locator(".import")
+    await expect(lines).to_have_count(2)
+    await expect(lines.first).to_contain_text("20 rows: 20 in your library already.")
+    await expect(page.get_by_role("button", name="Undo this import")).to_have_count(1)
+
+
 async def test_a_server_that_is_away_at_the_start_can_be_tried_again(page, site) -> None:
     """No endless spinner."""
     await page.route(f"{API}/config", lambda route: route.abort())

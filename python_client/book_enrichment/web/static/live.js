@@ -3,7 +3,7 @@
    rarely while all wait for something far away or nobody looks, never when nothing is left to happen. */
 
 import { api } from './api.js';
-import { loadImportRows, loadRoute, loadSummary } from './loading.js';
+import { loadImportRows, loadImports, loadRoute, loadSummary } from './loading.js';
 import { accessToken, tokenAtHand } from './session.js';
 import { state, update } from './state.js';
 import { Socket } from './vendor/phoenix/phoenix.js';
@@ -81,7 +81,11 @@ async function followUpload() {
   } catch (error) {
     if (error.status === 404) update({ upload: null });
   }
-  if (state.route.name === 'imports' && state.route.id === upload.id) await loadImportRows(upload.id);
+  if (state.route.name === 'imports') {
+    // Rows that were there before change nothing in the summary, which otherwise tells that it is time to look.
+    if (!state.route.id) await loadImports();
+    if (state.route.id === upload.id) await loadImportRows(upload.id);
+  }
   update();
 }
 

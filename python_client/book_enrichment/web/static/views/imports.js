@@ -7,7 +7,7 @@ import { ago, capital, count, number, plain, providerName } from '../words.js';
 import { badge, heading, icon, nothingHere, progress, trouble } from './parts.js';
 import { chooseFile, importedRows, uploadCard, welcome } from './upload.js';
 
-const OUTCOMES = { created: 'New in your library', matched: 'Known already', duplicate: 'Twice in the file', rejected: 'Not imported' };
+const OUTCOMES = { created: 'New in your library', matched: 'Known already', duplicate: 'In your library already', rejected: 'Not imported' };
 
 export function imports() {
   return state.route.id ? oneImport() : allImports();
@@ -37,7 +37,7 @@ function figures(one) {
   const isCut = one.expected_rows && one.rows < one.expected_rows;
   return html`<div class="figures">
     <p>${isCut ? `${number(one.rows)} of ${count(one.expected_rows, 'row')} read so far.` : importedRows(one)}
-      ${all ? html` ${number(all - open)} of ${number(all)} looked up, ${count(one.covers_applied, 'cover')} found${one.undone ? `, ${number(one.undone)} undone` : ''}.` : ' Nothing had to be looked up.'}</p>
+      ${all ? html` ${number(all - open)} of ${number(all)} looked up, ${count(one.covers_applied, 'cover')} found${one.undone ? `, ${number(one.undone)} undone` : ''}.` : isCut ? nothing : ' Nothing had to be looked up.'}</p>
     ${all && open ? progress(`Books of this import looked up`, (all - open) / all) : nothing}
     ${one.needs_review ? html`<p><a href="#/review">${count(one.needs_review, 'book waits', 'books wait')} for your review</a></p>` : nothing}
   </div>`;
@@ -54,7 +54,7 @@ function oneImport() {
   return html`
     <p class="crumb"><a href="#/imports">${icon('before')}All imports</a></p>
     <div class="view-head"><div>${heading(one && !isOther ? `${providerName(one.import_source)} import` : 'Import')}
-      <p class="lead">${one && !isOther ? `Begun ${ago(one.created_at)}.` : 'Loading its rows …'}</p></div>
+      <p class="lead">${one && !isOther ? `Begun ${ago(one.created_at)}.` : error ? 'It could not be loaded.' : 'Loading its rows …'}</p></div>
       ${one && !isOther ? html`<div class="actions">${undoButton(one)}</div>` : nothing}</div>
     ${uploadCard()} ${trouble(error, () => loadImportRows(state.route.id))}
     ${isOther ? nothing : html`${figures(one)}

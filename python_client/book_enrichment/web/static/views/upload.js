@@ -85,7 +85,7 @@ export function importedRows(done) {
   const parts = [
     [done.created, 'new', 'new'],
     [done.matched, 'known already', 'known already'],
-    [done.duplicate, 'twice in the file', 'twice in the file'],
+    [done.duplicate, 'in your library already', 'in your library already'],
     [done.rejected, 'could not be read', 'could not be read'],
   ];
   const told = parts.filter(([n]) => n).map(([n, words]) => `${number(n)} ${words}`);
