@@ -1,5 +1,6 @@
 """What the page says when there is nothing yet or something is wrong; and how sessions live and end."""
 
+import re
 import time
 from typing import Any
 
@@ -71,6 +72,27 @@ async def test_offline_keeps_what_is_shown_and_comes_back(page, stocked, sign_in
     await expect(page.locator(".card .badge")).to_have_count(20)
     await page.context.set_offline(False)
     await expect(banner).to_have_count(0)
+
+
+async def test_a_dialog_says_that_nothing_answers(page, stocked, sign_in, go) -> None:
+    """It covers the banner; what could not be read is not said to be empty, and is asked for again."""
+    await sign_in(page, "review")
+    await page.get_by_role("button", name=re.compile("^The Great Gatsby")).first.click()
+    dialog = page.get_by_role("dialog")
+    await page.context.set_offline(True)
+    await page.get_by_role("button", name="Approve all that say this …").click()
+    await expect(dialog).to_contain_text("The server cannot be reached.")
+    await page.context.set_offline(False)
+    await dialog.get_by_role("button", name="Try again").click()
+    await expect(dialog).to_contain_text("Only what is empty now is written")
+    await page.keyboard.press("Escape")
+    await page.context.set_offline(True)
+    await page.get_by_role("button", name="History", exact=True).click()
+    await expect(dialog).to_contain_text("The server cannot be reached.")
+    await expect(dialog).not_to_contain_text("Nothing was done")
+    await page.context.set_offline(False)
+    await dialog.get_by_role("button", name="Try again").click()
+    await expect(dialog).to_contain_text("Put up for review")
 
 
 async def test_an_import_that_is_not_there_is_not_waited_for(page, sign_in, go) -> None:

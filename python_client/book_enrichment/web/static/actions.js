@@ -133,8 +133,8 @@ export async function openBook(book) {
   const dialog = { kind: 'book', book, history: null, found: null, error: null };
   update({ dialog });
   const [history, found] = await Promise.allSettled([api.history(book.work_id), api.explain(book.work_id)]);
-  dialog.history = history.value?.items ?? [];
-  dialog.found = found.value?.items ?? [];
+  dialog.history = history.value?.items ?? null;
+  dialog.found = found.value?.items ?? null;
   dialog.error = history.reason ?? found.reason ?? null;
   update();
 }

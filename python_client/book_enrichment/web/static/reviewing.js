@@ -168,7 +168,7 @@ export function skip(row) {
 /** Opens the question whether to approve, or dismiss, all rows that were judged like this one. */
 export async function askForAlike(row, action) {
   const filter = { confidence: row.confidence, provider: null, sentence: row.sentence, import_id: null };
-  const dialog = { kind: 'bulk', action, filter, sentence: row.sentence, unticked: new Set(), count: null, busy: false, error: null };
+  const dialog = { kind: 'bulk', row, action, filter, sentence: row.sentence, unticked: new Set(), count: null, busy: false, error: null };
   update({ dialog });
   try {
     await settle(); // books that were dismissed a moment ago are not among them

@@ -1,15 +1,15 @@
 /* Dialogs: one book with its history and what was found for it, the question before many books are changed at once,
    the question before an import is undone, and the keyboard. The browser's own <dialog> keeps the focus inside. */
 
-import { enrich, undoImport, undoRows } from '../actions.js';
+import { enrich, openBook, undoImport, undoRows } from '../actions.js';
 import { SHORTCUTS } from '../keys.js';
-import { changeAlike, MOST_ALIKE } from '../reviewing.js';
+import { askForAlike, changeAlike, MOST_ALIKE } from '../reviewing.js';
 import { keepShortcuts, state, update } from '../state.js';
 import { html, nothing } from '../vendor/lit-html/lit-html.js';
 import {
   actionName, ago, capital, count, fieldName, fieldNames, inOrder, number, providerName, shown, waiting,
 } from '../words.js';
-import { badge, confidence, cover, icon, sourceLink, trouble } from './parts.js';
+import { badge, confidence, cover, icon, sourceLink, troubleInside } from './parts.js';
 
 const KINDS = { book, bulk, undo_import: undoing, shortcuts };
 
@@ -41,16 +41,16 @@ function book({ book: one, history, found, error }) {
   const isOpen = ['pending', 'in_progress'].includes(one.status);
   return html`<div class="book-head">${cover(one)}
       <div><h2 id="dialog-title" tabindex="-1" autofocus>${one.title}</h2><p class="authors">${one.authors.join(', ')}</p>
-        <p>${badge(one.status)} ${one.status === 'pending' ? waiting(one.wait_reason, one.next_attempt_after) : nothing}
+        <p>${badge(one.status, one.undone_at)} ${one.status === 'pending' ? waiting(one.wait_reason, one.next_attempt_after) : nothing}
           ${one.status === 'failed' ? one.last_error : nothing}</p>
         ${one.missing?.length ? html`<p>Lacks ${fieldNames(one.missing, 9)}.</p>` : nothing}
         <p class="actions">
           ${one.status === 'needs_review' ? html`<a class="button primary" href="#/review" @click=${() => review(one)}>Review it</a>` : nothing}
           ${!isOpen && one.status !== 'needs_review' && one.missing?.length ? html`<button class="button primary" @click=${() => enrichOne(one)}>${icon('sparkle')}Enrich</button>` : nothing}
         </p></div></div>
-    ${trouble(error, close)}
-    <h3>History</h3>${history === null ? html`<p class="fine">Loading …</p>` : history.length ? html`<ol class="history">${history.map((line) => historyLine(line, history, one))}</ol>` : html`<p class="fine">Nothing was done to this book yet.</p>`}
-    <h3>What was found</h3>${found === null ? html`<p class="fine">Loading …</p>` : found.length ? html`<ol class="found">${found.map(candidate)}</ol>` : html`<p class="fine">No source has described this book yet.</p>`}`;
+    ${troubleInside(error, () => openBook(one))}
+    <h3>History</h3>${history === null ? html`<p class="fine">${error ? 'It could not be loaded.' : 'Loading …'}</p>` : history.length ? html`<ol class="history">${history.map((line) => historyLine(line, history, one))}</ol>` : html`<p class="fine">Nothing was done to this book yet.</p>`}
+    <h3>What was found</h3>${found === null ? html`<p class="fine">${error ? 'It could not be loaded.' : 'Loading …'}</p>` : found.length ? html`<ol class="found">${found.map(candidate)}</ol>` : html`<p class="fine">No source has described this book yet.</p>`}`;
 }
 
 function review(one) {
@@ -100,7 +100,7 @@ function candidate(each) {
 function bulk(open) {
   const { action, sentence, count: tried, unticked, busy, error } = open;
   const verb = capital(action);
-  if (!tried) return html`<h2 id="dialog-title" tabindex="-1" autofocus>${verb} all that say the same</h2>${error ? trouble(error, close) : html`<p>Counting …</p>`}`;
+  if (!tried) return html`<h2 id="dialog-title" tabindex="-1" autofocus>${verb} all that say the same</h2>${error ? troubleInside(error, () => askForAlike(open.row, action)) : html`<p>Counting …</p>`}`;
   const fields = inOrder(Object.keys(tried.fields ?? {}));
   const none = !tried.matched || (action === 'approve' && unticked.size === fields.length);
   return html`<h2 id="dialog-title" tabindex="-1" autofocus>${verb} ${count(tried.matched, 'book')}?</h2>
@@ -109,7 +109,7 @@ function bulk(open) {
       <input type="checkbox" ?checked=${!unticked.has(field)} @change=${(event) => tickAll(open, field, event.target.checked)}><span>${fieldName(field)}</span> <span class="fine">${count(tried.fields[field], 'book')}</span></label></li>`)}</ul>`
       : html`<p>These matches will not be proposed again. This cannot be undone.</p>`}
     ${tried.matched > MOST_ALIKE ? html`<p class="fine">One step takes ${number(MOST_ALIKE)}; the others stay for a second one.</p>` : nothing}
-    ${trouble(error, () => changeAlike(open))}
+    ${troubleInside(error, () => changeAlike(open))}
     <div class="actions"><button class="button" @click=${close}>Cancel</button>
       <button class="button primary" ?disabled=${busy || none} @click=${() => changeAlike(open)}>${busy ? 'One moment …' : `${verb} ${count(tried.matched, 'book')}`}</button></div>`;
 }

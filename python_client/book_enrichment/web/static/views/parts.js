@@ -60,7 +60,8 @@ export function noCover() {
   return html`<span class="cover missing"><span>No cover yet</span></span>`;
 }
 
-export function badge(status) {
+export function badge(status, undoneAt = null) {
+  if (undoneAt) return html`<span class="badge undone">Undone</span>`; // whatever it was: nothing of it is left
   return html`<span class="badge ${status ?? 'never'}">${stateName(status)}</span>`;
 }
 
@@ -86,7 +87,13 @@ export function nothingHere(title, text, action = nothing) {
 
 /** An error beside what is shown; `again` tries once more. */
 export function trouble(error, again) {
-  if (!error || error.isOffline) return nothing; // the banner says so, once for the whole page
+  if (error?.isOffline) return nothing; // the banner says so, once for the whole page
+  return troubleInside(error, again);
+}
+
+/** The same in a dialog, which covers the banner. */
+export function troubleInside(error, again) {
+  if (!error) return nothing;
   return html`<div class="trouble" role="alert">${icon('warning')}
     <p><strong>${error.message}</strong>${error.hint ? html` <span>${error.hint}</span>` : nothing}</p>
     <button class="button small" @click=${again}>Try again</button></div>`;
