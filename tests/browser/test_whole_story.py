@@ -84,6 +84,8 @@ async def test_from_the_file_to_the_undone_import(
     [gatsby] = rows(BOOK, "The Great Gatsby")
     assert (gatsby["cover"], gatsby["language"]) == (None, None)
     assert gatsby["undone_at"]
+    card = page.locator(".card", has_text="The Great Gatsby")
+    await expect(card.locator(".badge")).to_have_text("Undone")
 
     # And the whole import; its books stay.
     await page.reload()

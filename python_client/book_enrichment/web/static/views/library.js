@@ -80,7 +80,7 @@ function card(book) {
       <input type="checkbox" aria-label="Select ${book.title}" .checked=${live(isSelected)} @change=${(event) => select(book, event.target.checked)}></div>
     <button class="card-title" @click=${() => openBook(book)}>${book.title}</button>
     <p class="card-author">${book.authors.join(', ')}</p>
-    <p class="card-state">${badge(book.status)}</p>
+    <p class="card-state">${badge(book.status, book.undone_at)}</p>
     ${note(book)}
   </li>`;
 }
