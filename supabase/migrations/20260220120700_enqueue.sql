@@ -25,6 +25,8 @@ as $$
 declare
     waits_for_switch boolean := enqueue_works.trigger_source <> 'manual_bulk'
         and not (select s.auto_enabled from enrichment.settings as s);
+    -- Lists go by id: rows stand there in the order in which their works were named, whatever order they are written in.
+    minted uuid[] := array(select enrichment.uuid_v7() as id from unnest(enqueue_works.work_ids) order by id);
     new_ids uuid[];
     complete_ids uuid[];
     known_miss_ids uuid[];
@@ -32,18 +34,18 @@ begin
     perform enrichment.refresh_parsed_works(coalesce(enqueue_works.work_ids, '{}'));
 
     with asked as (
-        select distinct on (a.work_id) a.work_id, coalesce(a.edition_id, c.edition_id) as edition_id
-        from unnest(enqueue_works.work_ids, enqueue_works.edition_ids) as a (work_id, edition_id)
+        select distinct on (a.work_id) a.work_id, coalesce(a.edition_id, c.edition_id) as edition_id, a.place
+        from unnest(enqueue_works.work_ids, enqueue_works.edition_ids) with ordinality as a (work_id, edition_id, place)
         left join enrichment.choose_editions(enqueue_works.work_ids, enqueue_works.triggered_by) as c on c.work_id = a.work_id
         order by a.work_id, a.edition_id
     ),
 
     inserted as (
         insert into public.enrichment_queue as q (
-            work_id, edition_id, triggered_by, import_id, trigger_source, priority, max_attempts, next_attempt_after, wait_reason, scored_at
+            id, work_id, edition_id, triggered_by, import_id, trigger_source, priority, max_attempts, next_attempt_after, wait_reason, scored_at
         )
         select
-            w.id, asked.edition_id, enqueue_works.triggered_by, enqueue_works.import_id, enqueue_works.trigger_source,
+            minted[asked.place], w.id, asked.edition_id, enqueue_works.triggered_by, enqueue_works.import_id, enqueue_works.trigger_source,
             enqueue_works.priority, (select s.max_attempts from enrichment.settings as s),
             case when waits_for_switch then 'infinity' else now() end,
             case when waits_for_switch then 'auto_disabled' else 'queued' end,

@@ -430,7 +430,7 @@ begin
     perform enrichment.create_import_editions(this_import);
     -- Queue rows before works, as everywhere: filled first and queued then, imports and sweeps waited for each other in a circle.
     with books as (
-        select distinct on (r.work_id) r.work_id, r.edition_id
+        select distinct on (r.work_id) r.work_id, r.edition_id, r.row_number
         from enrichment.import_rows as r
         where r.import_id = this_import and r.row_number = any(new_rows)
         order by r.work_id, r.row_number
@@ -438,7 +438,9 @@ begin
 
     queued as (
         select o.*
-        from (select array_agg(b.work_id) as work_ids, array_agg(b.edition_id) as edition_ids from books as b) as batch
+        from (
+            select array_agg(b.work_id order by b.row_number) as work_ids, array_agg(b.edition_id order by b.row_number) as edition_ids from books as b
+        ) as batch
         cross join lateral enrichment.enqueue_works(
             batch.work_ids, batch.edition_ids, 'post_import', import_library_impl.user_id, 100, this_import
         ) as o
