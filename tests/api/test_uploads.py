@@ -203,7 +203,10 @@ async def test_one_import_at_a_time(upload, sign_in, connect) -> None:
     connection = await connect()
 
     async def waiting() -> Any:
-        query = "select count(*) as n from pg_locks where locktype = 'advisory' and not granted"
+        query = """
+        select count(*) as n from pg_locks as l join pg_database as d on d.oid = l.database
+        where d.datname = current_database() and l.locktype = 'advisory' and not l.granted
+        """
         return (await (await connection.execute(query)).fetchone())["n"]
 
     await eventually(waiting)
