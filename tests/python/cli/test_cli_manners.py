@@ -149,11 +149,17 @@ def test_exit_codes_are_those_of_the_program(program, database_url) -> None:
     assert met == [int(code) for code in listed] == [0, 1, 2, 3, 4]
 
 
-def test_serve_serves_until_it_is_told_to_end(database_url, supabase_url, anon_key, jwt_secret) -> None:
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port where nobody listens yet, and that nobody else is given."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who listens there in the end
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
+
+
+def test_serve_serves_until_it_is_told_to_end(database_url, supabase_url, anon_key, jwt_secret, port) -> None:
     """The API answers, and the exit code 0 after SIGTERM."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     variables = {
         "DATABASE_URL": database_url,
         "SUPABASE_URL": supabase_url,

@@ -106,7 +106,7 @@ async def test_a_trickle_of_bytes_ends(client, monkeypatch) -> None:
     started = time.monotonic()
     with pytest.raises(ProviderUnavailable, match="timeout"):
         await Downloader(client, CONTACT, stand_in=stand_in).download(COVERS + "/x", HOSTS, 10**6, yes)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
     server.close()
 
 

@@ -9,7 +9,7 @@ import sys
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tests.python.covers.conftest import encoded, picture
@@ -179,7 +179,7 @@ def test_the_kind_is_told_by_the_bytes() -> None:
 WHOLE = [encoded(picture(12, (80, 120)), kind) for kind in ("JPEG", "PNG", "WEBP", "GIF")]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(WHOLE),
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=12),

@@ -33,7 +33,7 @@ csv_like = st.lists(st.sampled_from(PIECES), max_size=120).map(b"".join)
 with_header = st.builds(bytes.__add__, st.sampled_from([GOODREADS, STORYGRAPH]), any_bytes | csv_like)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(any_bytes | with_header)
 @example(GOODREADS + b'"')
 @example(GOODREADS + b"\xff\xfe")
@@ -62,9 +62,9 @@ def test_ten_thousand_books_are_read_in_a_moment(goodreads_text):
         "Bookshelves": "favorites, dystopia",
     }
     data = goodreads_text(*[book] * 10_000).encode()
-    started = time.perf_counter()
+    started = time.process_time()
     rows = read_export(data).rows
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
     assert len(rows) == 10_000
 
 
@@ -72,7 +72,7 @@ def test_broken_quotes_in_a_large_file_cost_little(goodreads_text):
     """Each look ahead ends at the next quote or at the cell limit, not at the end of the file."""
     books = [{"Title": "@" if number % 2 == 0 else "Emma"} for number in range(10_000)]
     data = goodreads_text(*books).replace("@", '"Emma').encode()
-    started = time.perf_counter()
+    started = time.process_time()
     rows = read_export(data).rows
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
     assert (len(rows), sum(row.problem is not None for row in rows)) == (10_000, 5_000)
