@@ -5,7 +5,7 @@ import re
 import socket
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -77,7 +77,7 @@ async def states(connect):
 
 
 async def health(server: Server) -> dict[str, Any]:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
         answer = await client.get(f"{server.url}/health")
     return answer.json() | {"http": answer.status_code}
 
@@ -187,11 +187,12 @@ async def test_an_app_without_a_service_key_serves_readers(settings_for, serve, 
 
 
 @pytest.fixture
-def free_port() -> int:
-    """A port where nobody listens yet."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> Iterator[int]:
+    """A port where nobody listens yet, and that nobody else is given."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who listens there in the end
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
 
 
 @asynccontextmanager
@@ -242,7 +243,7 @@ async def test_an_app_starts_without_its_database_and_recovers(
             async def well() -> bool:
                 return (await health(server))["status"] == "ok"
 
-            await eventually(well)
+            await eventually(well, patience=45)
             assert (await client.get("/queue", headers=ada.headers)).status_code == 200
 
             async def all_done() -> bool:

@@ -135,6 +135,7 @@ async def test_a_reader_waits_no_longer_for_a_lock_than_through_postgrest(
         answer = await client.get("/status", params={"work_ids": str(work_id)})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         await blocker.rollback()
+        monkeypatch.undo()
         assert (await client.get("/status", params={"work_ids": str(work_id)})).status_code == 200
 
 

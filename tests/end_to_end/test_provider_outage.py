@@ -5,7 +5,7 @@ The worker is the real one and its calls are real HTTP. Time is moved by back-da
 
 import socket
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,11 +28,12 @@ UNKNOWN = {"9780000000019": "A Book Nobody Has"}
 
 
 @pytest.fixture
-def port() -> int:
-    """A port where nobody listens yet."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def port() -> Iterator[int]:
+    """A port where nobody listens yet, and that nobody else is given."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who listens there in the end
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
 
 
 @pytest.fixture
