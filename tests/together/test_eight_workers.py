@@ -152,7 +152,7 @@ def microseconds(moment: datetime) -> Fraction:
 
 
 async def test_no_window_holds_a_call_too_many(crash_stack, start_eight, capsys) -> None:
-    """Eight processes use up a day's budget within twelve seconds. One is killed on the way, and the database
+    """Eight processes use up a day's budget. One is killed on the way, and the database
     crashes and comes back. Every window of the grants keeps burst + rate × window exactly, every window of
     the server's log with the two seconds a grant may live, and the day ends with its very last call."""
     url = crash_stack.database_url()
@@ -168,15 +168,14 @@ async def test_no_window_holds_a_call_too_many(crash_stack, start_eight, capsys)
     async with counting_server() as server:
         processes = start_eight(url, server.port)
         await server.has_seen(1, 30)
-        began = time.monotonic()
-        await server.has_seen(60, 6)
+        await server.has_seen(60, 30)
         victim = next(each for each in processes if each.pid == server.log[-1][1])
         os.kill(victim.pid, signal.SIGKILL)
-        await server.has_seen(120, 6)
+        await server.has_seen(120, 30)
         await asyncio.to_thread(crash_stack.stop_immediate)
         before_the_crash = len(server.log)
         await asyncio.to_thread(crash_stack.start)
-        codes = [await ends(each, 12 - (time.monotonic() - began)) for each in processes]
+        codes = [await ends(each, 30) for each in processes]
     assert codes.count(-signal.SIGKILL) == 1
     assert codes.count(0) == 7, "the others went on after the crash and ended with the budget"
     assert before_the_crash < len(server.log) <= A_DAY
