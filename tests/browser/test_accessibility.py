@@ -58,6 +58,7 @@ def with_rivals(reply: dict[str, Any]) -> dict[str, Any]:
     return reply
 
 
+@pytest.mark.timeout(300)  # axe looks at fourteen pages
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1280, 860), (390, 844)], ids=["desk", "phone"])
 async def test_axe_finds_nothing_in_any_view(
@@ -104,6 +105,7 @@ async def test_axe_finds_nothing_in_any_view(
     await look("bulk")
     await page.keyboard.press("Escape")
     await page.get_by_role("button", name="Dismiss", exact=True).click()
+    await page.locator(".toast").hover()  # it stays as long as somebody points at it
     await look("message with undo")
     await page.locator(".toast").get_by_role("button", name="Undo").click()
     await page.keyboard.press("?")

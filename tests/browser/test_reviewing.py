@@ -329,7 +329,7 @@ async def test_a_rival_is_chosen_with_its_own_values(page, stocked, sign_in, cha
 
 async def test_somebody_was_quicker(page, stocked, sign_in, rows) -> None:
     """A row that was decided elsewhere is refused in words, and the list is read again."""
-    await page.route("**/realtime/**", lambda route: route.abort())
+    await page.route_web_socket("**/realtime/**", lambda socket: socket.close())  # which would tell of it
     await sign_in(page, "review")
     first = await title(page)
     [row] = rows("select id from works where title = %s", first)
