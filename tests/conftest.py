@@ -57,11 +57,22 @@ def database(stack: Stack) -> Iterator[str]:
     stack.drop_database(name)
 
 
+@pytest.fixture(scope="session")
+def empty(stack: Stack, database: str) -> Callable[[], None]:
+    """`empty()` takes out of this run's database what tests have left; for fixtures that live longer than a
+    test."""
+
+    def empty() -> None:
+        with stack.cluster.superuser(database) as connection:
+            _restore_rows(connection)
+
+    return empty
+
+
 @pytest.fixture
-def database_url(stack: Stack, database: str) -> str:
+def database_url(stack: Stack, database: str, empty: Callable[[], None]) -> str:
     """The address of this run's database for role postgres, emptied for this test."""
-    with stack.cluster.superuser(database) as connection:
-        _restore_rows(connection)
+    empty()
     return stack.database_url(database)
 
 

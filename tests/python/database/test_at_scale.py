@@ -63,9 +63,10 @@ Plans = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def ada(stack, database) -> Iterator[psycopg.Connection]:
+def ada(stack, database, empty) -> Iterator[psycopg.Connection]:
     """A connection that logs the plan of every statement it runs, also within functions, for a reader who
     has 300 of 50,000 works with two queue rows each."""
+    empty()
     with psycopg.connect(stack.superuser_url(database), autocommit=True) as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute(QUEUE, {"works": WORKS})
