@@ -58,7 +58,6 @@ def with_rivals(reply: dict[str, Any]) -> dict[str, Any]:
     return reply
 
 
-@pytest.mark.timeout(300)  # axe looks at fourteen pages
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1280, 860), (390, 844)], ids=["desk", "phone"])
 async def test_axe_finds_nothing_in_any_view(
