@@ -172,7 +172,7 @@ def replies(draw: st.DrawFn) -> tuple[str, str, Any]:
 def connection(stack: Any, database: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
     url = stack.database_url(database)
     with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
-        connection.execute("set statement_timeout = '2s'")
+        connection.execute("set statement_timeout = '10s'")
         yield connection
 
 
