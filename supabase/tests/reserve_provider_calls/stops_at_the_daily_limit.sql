@@ -10,8 +10,8 @@ select granted, reason, retry_after from public.reserve_provider_calls('googlebo
 select is(:granted, 0, 'then none');
 select is(:'reason'::text, 'daily', 'because of the day');
 select ok(
-    abs(extract(epoch from now() at time zone 'America/Los_Angeles' + make_interval(secs => :retry_after)
-        - date_trunc('day', now() at time zone 'America/Los_Angeles' + interval '1 day'))) < 5,
+    abs(extract(epoch from clock_timestamp() + make_interval(secs => :retry_after)
+        - (date_trunc('day', now() at time zone 'America/Los_Angeles') + interval '1 day') at time zone 'America/Los_Angeles')) < 5,
     'until midnight Pacific'
 );
 update enrichment.providers set used_on = used_on - 1 where provider = 'googlebooks';
