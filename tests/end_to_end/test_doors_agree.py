@@ -91,7 +91,7 @@ def bare(row: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, datetime) or column.endswith(("_at", "_after", "_until"))
         else value
         for column, value in sorted(row.items())
-        if column not in NAMELESS and column not in ("due_in", "tokens")
+        if column not in NAMELESS and column not in ("due_in", "tokens", "used_on")
     }
 
 
