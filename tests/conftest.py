@@ -6,6 +6,7 @@ environment is refused.
 """
 
 import os
+import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
@@ -67,6 +68,15 @@ def empty(stack: Stack, database: str) -> Callable[[], None]:
             _restore_rows(connection)
 
     return empty
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """A port where nobody listens yet, and that nobody else is given."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who listens there in the end
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@
 
 import asyncio
 import re
-import socket
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -184,15 +183,6 @@ async def test_an_app_without_a_service_key_serves_readers(settings_for, serve, 
         assert "SUPABASE_SERVICE_ROLE_KEY" in answer.json()["hint"]
         answer = await client.post("/trigger", json={"work_ids": [str(work_id)]})
         assert answer.json()["outcomes"] == {"enqueued": 1}
-
-
-@pytest.fixture
-def free_port() -> Iterator[int]:
-    """A port where nobody listens yet, and that nobody else is given."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who listens there in the end
-        held.bind(("127.0.0.1", 0))
-        yield int(held.getsockname()[1])
 
 
 @asynccontextmanager

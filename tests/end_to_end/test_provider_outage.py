@@ -3,9 +3,8 @@
 The worker is the real one and its calls are real HTTP. Time is moved by back-dating what the rows wait for.
 """
 
-import socket
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,17 +27,8 @@ UNKNOWN = {"9780000000019": "A Book Nobody Has"}
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    """A port where nobody listens yet, and that nobody else is given."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who listens there in the end
-        held.bind(("127.0.0.1", 0))
-        yield int(held.getsockname()[1])
-
-
-@pytest.fixture
-def settings(database_url: str, port: int) -> Settings:
-    """A worker's settings; the provider is at `port`, when it is."""
+def settings(database_url: str, free_port: int) -> Settings:
+    """A worker's settings; the provider is at `free_port`, when it is."""
     return Settings(
         _env_file=None,
         database_url=database_url,
@@ -46,7 +36,7 @@ def settings(database_url: str, port: int) -> Settings:
         auto_apply_metadata=True,
         provider_delay_ms=0,
         contact="tests@example.org",
-        open_library_url=f"http://127.0.0.1:{port}",
+        open_library_url=f"http://127.0.0.1:{free_port}",
     )
 
 
@@ -94,7 +84,7 @@ async def let_time_pass(connection: psycopg.AsyncConnection[dict[str, Any]]) -> 
     )
 
 
-async def test_an_outage_of_any_length_costs_no_row(worker, connect, import_books, port) -> None:
+async def test_an_outage_of_any_length_costs_no_row(worker, connect, import_books, free_port) -> None:
     """Round after round nobody answers: each row stays pending, with a reason, a time to come, and all its
     attempts. When the provider is back, all end, and none had to be asked for again."""
     await import_books()
@@ -115,7 +105,7 @@ async def test_an_outage_of_any_length_costs_no_row(worker, connect, import_book
     assert state["last_error"]
     assert 5 <= tally.calls["openlibrary"] <= 5 + ROUNDS, "five to open the breaker, then a probe a round"
 
-    async with open_library.serve(port=port) as library:
+    async with open_library.serve(port=free_port) as library:
         await let_time_pass(connection)
         await worker.run(drain=True, patience=5)
         assert library.calls

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -149,16 +148,9 @@ def test_exit_codes_are_those_of_the_program(program, database_url) -> None:
     assert met == [int(code) for code in listed] == [0, 1, 2, 3, 4]
 
 
-@pytest.fixture
-def port() -> Iterator[int]:
-    """A port where nobody listens yet, and that nobody else is given."""
-    with socket.socket() as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who listens there in the end
-        held.bind(("127.0.0.1", 0))
-        yield int(held.getsockname()[1])
-
-
-def test_serve_serves_until_it_is_told_to_end(database_url, supabase_url, anon_key, jwt_secret, port) -> None:
+def test_serve_serves_until_it_is_told_to_end(
+    database_url, supabase_url, anon_key, jwt_secret, free_port
+) -> None:
     """The API answers, and the exit code 0 after SIGTERM."""
     variables = {
         "DATABASE_URL": database_url,
@@ -166,10 +158,10 @@ def test_serve_serves_until_it_is_told_to_end(database_url, supabase_url, anon_k
         "SUPABASE_ANON_KEY": anon_key,
         "SUPABASE_JWT_SECRET": jwt_secret,
     }
-    command = [*PROGRAM, "serve", "--port", str(port), "--no-worker"]
+    command = [*PROGRAM, "serve", "--port", str(free_port), "--no-worker"]
     process = subprocess.Popen(command, env={**os.environ, **variables}, stderr=subprocess.PIPE, text=True)
     try:
-        health = f"http://127.0.0.1:{port}/api/v1/enrichment/health"
+        health = f"http://127.0.0.1:{free_port}/api/v1/enrichment/health"
         ends = time.monotonic() + 60
         while True:
             try:
