@@ -20,6 +20,7 @@ from psycopg.rows import dict_row
 import open_library
 import serve
 from book_enrichment.settings import Settings
+from book_enrichment.web import FILES
 from book_enrichment.worker import open_worker
 from chromium import draw_covers, open_browser
 from open_library import Library
@@ -190,6 +191,24 @@ def change_replies() -> Callable[..., Awaitable[None]]:
         await page.route(re.compile(rf"/api/v1/enrichment/{path}(\?|$)"), answer)
 
     return change_replies
+
+
+@pytest.fixture
+def short_pages() -> Callable[[Page, str, int], Awaitable[None]]:
+    """`await short_pages(page, "LIBRARY_PAGE = 60", 4)`: the page asks for so few rows at a time."""
+
+    async def short_pages(page: Page, constant: str, size: int) -> None:
+        async def answer(route: Route) -> None:
+            text = (FILES / "loading.js").read_text(encoding="utf-8")
+            assert constant in text
+            name = constant.split(" = ")[0]
+            await route.fulfill(
+                body=text.replace(constant, f"{name} = {size}"), content_type="text/javascript"
+            )
+
+        await page.route("**/loading.js", answer)
+
+    return short_pages
 
 
 @pytest.fixture

@@ -211,6 +211,21 @@ async def test_what_was_dismissed_a_moment_ago_is_not_approved_with_the_rest(
     assert await state_of(rows, "The Great Gatsby") == "skipped"
 
 
+async def test_what_was_dismissed_a_moment_ago_is_sent_before_an_import_is_undone(
+    page, stocked, sign_in, go
+) -> None:
+    """The undo ends what is in review: the dismissal would come too late and be refused."""
+    await sign_in(page, "review")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    await page.keyboard.press("d")
+    await go(page, "imports")
+    await page.get_by_role("button", name="Undo this import").click()
+    await page.get_by_role("dialog").get_by_role("button", name=re.compile("^Undo")).click()
+    await expect(page.locator(".toast").last).to_contain_text("Undone")
+    assert [url.rsplit("/", 1)[1] for url in asked][:2] == ["dismiss", "undo"]
+
+
 async def test_undoing_many_leaves_alone_what_was_not_approved(
     page, stocked, sign_in, rows, eventually
 ) -> None:
@@ -234,9 +249,11 @@ async def test_undoing_many_leaves_alone_what_was_not_approved(
     assert len(rows("select 1 from enrichment_queue where status = 'needs_review'")) == 19 - approved
 
 
-async def test_many_are_not_asked_for_again_and_again_while_nothing_answers(page, stocked, sign_in) -> None:
+async def test_many_are_not_asked_for_again_and_again_while_nothing_answers(
+    page, stocked, sign_in, short_pages
+) -> None:
     """The whole list is needed before many are approved; where it does not come, the page says so."""
-    await short_pages(page, 12)
+    await short_pages(page, "REVIEW_PAGE = 100", 12)
     await sign_in(page, "review")
     alike = page.get_by_role("button", name="Approve all that say this …")
     for _ in range(11):
@@ -259,28 +276,17 @@ async def test_many_are_not_asked_for_again_and_again_while_nothing_answers(page
     assert len(asked) < 5
 
 
-async def test_a_book_far_down_the_list_is_the_one_that_is_opened(page, stocked, sign_in, rows) -> None:
+async def test_a_book_far_down_the_list_is_the_one_that_is_opened(
+    page, stocked, sign_in, rows, short_pages
+) -> None:
     """From the library, also where the review list has more pages than are shown."""
-    await short_pages(page, 3)
+    await short_pages(page, "REVIEW_PAGE = 100", 3)
     await sign_in(page)
     oldest = "select w.title from enrichment_queue q join works w on w.id = q.work_id where q.is_in_review"
     [book] = rows(f"{oldest} order by q.id limit 1")
     await page.get_by_role("button", name=book["title"], exact=True).click()
     await page.get_by_role("link", name="Review it").click()
     await expect(page.locator("#detail-title")).to_have_text(book["title"])
-
-
-async def short_pages(page: Page, size: int) -> None:
-    """Has the page load so few rows to review at a time."""
-
-    async def answer(route: Any) -> None:
-        text = (FILES / "loading.js").read_text(encoding="utf-8")
-        assert "REVIEW_PAGE = 100" in text
-        await route.fulfill(
-            body=text.replace("REVIEW_PAGE = 100", f"REVIEW_PAGE = {size}"), content_type="text/javascript"
-        )
-
-    await page.route("**/loading.js", answer)
 
 
 async def test_alike_rows_can_be_dismissed_after_a_warning(page, stocked, sign_in, rows, eventually) -> None:

@@ -48,6 +48,22 @@ async def test_loading_shows_where_books_will_be(page, stocked, sign_in) -> None
     await expect(page.locator(".ghost")).to_have_count(0)
 
 
+async def test_more_of_a_filter_is_not_shown_under_the_next_one(page, stocked, sign_in, short_pages) -> None:
+    """An answer that comes after another filter was chosen is dropped."""
+    await short_pages(page, "LIBRARY_PAGE = 60", 4)
+    await sign_in(page)
+    late: list[Route] = []
+    await page.route(f"{API}/library?*cursor=*", lambda route: late.append(route))
+    await page.get_by_role("button", name="Show more").click()
+    await page.get_by_role("button", name=re.compile("^No match")).click()
+    await expect(page.locator(".card .badge")).to_have_text(["No match"])
+    async with page.expect_response(f"{API}/library?*cursor=*"):
+        await late[0].continue_()
+    # An answer that is asked for and read later than the late one.
+    await page.evaluate("fetch('api/v1/enrichment/health').then((answer) => answer.text())")
+    assert await page.locator(".card .badge").all_inner_texts() == ["No match"]
+
+
 async def test_an_error_is_told_with_its_hint_and_tried_again(page, stocked, sign_in) -> None:
     """What the server advises is shown; the button asks again."""
     await page.route(f"{API}/library?*", refuse)
