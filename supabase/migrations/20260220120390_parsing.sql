@@ -266,6 +266,7 @@ declare
     bare text;
     series text[] := array[null, null, null, null];
     folded text;
+    known_titles jsonb := enrichment.known_titles();
     parts enrichment.title_parts;
 begin
     if whole ~ '[0-9][,–—-]\s?[n0-9]' then
@@ -321,7 +322,7 @@ begin
     if series[4] is not null then
         parts.forms := parts.forms || (series[4] || ' ' || parts.core_key);
     end if;
-    parts.known_as := coalesce(enrichment.known_titles() ->> parts.core_key, enrichment.known_titles() ->> parts.main_key);
+    parts.known_as := coalesce(known_titles ->> parts.core_key, known_titles ->> parts.main_key);
     parts.words := enrichment.title_words(parts.core_key);
     return parts;
 end
