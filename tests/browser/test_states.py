@@ -80,6 +80,7 @@ async def test_offline_keeps_what_is_shown_and_comes_back(page, stocked, sign_in
     """A banner, the books stay, an action says why it does nothing; then all goes on by itself."""
     await sign_in(page)
     await expect(page.locator(".card .badge")).to_have_count(20)
+    await expect(page.get_by_role("button", name="Enrich missing")).to_be_enabled()
     await page.context.set_offline(True)
     banner = page.locator(".banner.offline")
     await expect(banner).to_contain_text("You are offline")
