@@ -64,7 +64,7 @@ pgtap: venv ## the tests in supabase/tests
 
 pytest: venv ## the tests in tests (ARGS='-k name' picks some)
 	@$(STACK) guard
-	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile)
+	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile --no-loadscope-reorder)
 
 lint: venv ## sqlfluff, ruff, mypy, plpgsql_check, supabase db lint, db advisors
 	@$(CHECKS) lint

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from datetime import timedelta
 from typing import Any
 
 # pg_cron 1.4 starts jobs when a minute begins; newer ones do so as well with our schedule.
@@ -16,6 +15,7 @@ async def test_pg_cron_answers_from_the_cache_and_takes_back_stale_claims(
     """Within a minute and a bit, works with cached records are completed and logged, the claim of a dead
     worker is back in line, and a work that nothing is known of still waits, saying why."""
     connection = await connect(cron_database_url)
+    [row] = await (await connection.execute("select now() as begun_at")).fetchall()
     settings = {"auto_enabled": True, "auto_apply_metadata": True, "contact": "tests@example.org"}
     await call(connection, "configure_enrichment", changes=json.dumps(settings))
     (claimed,) = await add_works(connection, 1)
@@ -42,9 +42,9 @@ async def test_pg_cron_answers_from_the_cache_and_takes_back_stale_claims(
         select j.jobname, r.status, r.return_message
         from cron.job_run_details as r
         join cron.job as j using (jobid)
-        where r.start_time > now() - %s and r.status in ('failed', 'succeeded')
+        where r.start_time > %(begun_at)s and r.status in ('failed', 'succeeded')
         """
-        return await (await connection.execute(query, [timedelta(seconds=90)])).fetchall()
+        return await (await connection.execute(query, row)).fetchall()
 
     # What a job has written is seen a moment before it is noted that the job has ended.
     jobs = {"enrichment-sweep", "enrichment-reset-stale"}
