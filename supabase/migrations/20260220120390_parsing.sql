@@ -33,9 +33,10 @@ declare
     piece text;
     segments text[] := '{}'::text[];
 begin
-    if split_title.bare ilike any('{%:%,%;%,%-%,%–%,%—%,% or%,%\, a%}') then
+    if split_title.bare ilike any('{%:%,%;%,%-%,%–%,%—%,%. %,%! %,%? %,% or%,%\, a%}') then
         pieces := regexp_split_to_array(
-            split_title.bare, '\s*:+\s+|\s+[:–—-]+\s+|;\s+|,? or, (?:the )?|, or |, an? ', 'i'
+            split_title.bare,
+            '\s*:+\s+|\s+[:–—-]+\s+|;\s+|(?:(?<=\w{4})\.|[!?]) +(?=[[:alpha:]])|,? or, (?:the )?|, or |, an? ', 'i'
         );
     end if;
     foreach piece in array coalesce(pieces, array[split_title.folded]) loop
@@ -62,7 +63,7 @@ begin
 end
 $$;
 comment on function enrichment.split_title(text, text) is
-'A title''s segments, folded (most titles have one, which the caller has folded): cut at a colon, dash, semicolon, ", or" and ", a". The edition at the end of one goes, so do an article put last ("Hobbit, The") and whose stories or poems they are.';
+'A title''s segments, folded (most titles have one, which the caller has folded): cut at a colon, dash, semicolon, ", or" and ", a", and where a sentence ends (a word of four letters before the full stop: Mr. and Dr. are none). The edition at the end of one goes, so do an article put last ("Hobbit, The") and whose stories or poems they are.';
 revoke all on function enrichment.split_title(text, text) from public, anon, authenticated, service_role;
 
 create function enrichment.is_weak_subtitle(segment text)
@@ -239,6 +240,9 @@ begin
     then
         forms := forms || enrichment.bare_title(parts.subtitle_key);
     end if;
+    if split_part(parts.core_key, ' or ', 2) like '% % %' then
+        forms := forms || split_part(parts.core_key, ' or ', 1);
+    end if;
     if parts.core_key like any(
         '{%adventures of %,avent%,avvent%,%tragedy of %,comedy of %,%strange case of %,%opinions of %,%history of %,king %}'
     ) then
@@ -253,7 +257,7 @@ begin
 end
 $$;
 comment on function enrichment.series_forms(enrichment.title_parts, text) is
-'The folded ways the same title may be printed: without its subtitle, behind its series'' name, without the franchise before the colon ("Doctor Who: The Day of the Comet") unless what is left is a common phrase, or without an opening like "The Adventures of".';
+'The folded ways the same title may be printed: without its subtitle or its second title ("or There and Back Again"), behind its series'' name, without the franchise before the colon ("Doctor Who: The Day of the Comet") unless what is left is a common phrase, or without an opening like "The Adventures of".';
 revoke all on function enrichment.series_forms(enrichment.title_parts, text) from public, anon, authenticated, service_role;
 
 create function enrichment.parse_title(title text, subtitle text default null)

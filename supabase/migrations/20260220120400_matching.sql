@@ -16,19 +16,22 @@ begin
         ) then 'volume'
         when one.volume <> coalesce(other.volume, other.series_number) then 'volume'
         when other.volume <> coalesce(one.volume, one.series_number) then 'volume'
-        when not string_to_array(one.series_key, ' ') && string_to_array(other.series_key, ' ') then 'series'
+        when not string_to_array(one.series_key, ' ') && string_to_array(other.series_key, ' ')
+            -- Printed alike, "I Am Number Four" is not the fourth of "I Am" because one side names the series it is in.
+            and (one.full_key <> other.full_key or one.core_key not in (one.series_key, other.series_key)) then 'series'
         when one.core_key <> other.core_key and not (one.numbers <@ other.numbers or other.numbers <@ one.numbers) then 'number'
         -- Volumes 1 to 3 of what bears the series' name are the whole, which needs no number.
         when one.core_key = other.core_key and (
             one.volume like '%-%' and one.series_key = one.core_key or other.volume like '%-%' and other.series_key = other.core_key
         ) then null
+        when other.core_key = one.core_key || ' ' || one.volume or one.core_key = other.core_key || ' ' || other.volume then null
         when one.volume is not null and other.series_number is null then 'unstated'
         when other.volume is not null and one.series_number is null then 'unstated'
     end;
 end
 $$;
 comment on function enrichment.title_veto(enrichment.title_parts, enrichment.title_parts) is
-'Why two titles that look alike are not the same book: one is a derivative work or an omnibus, or they name other volumes, series or numbers, or only one says which volume it is (unstated). Null where nothing speaks against it.';
+'Why two titles that look alike are not the same book: one is a derivative work or an omnibus, or they name other volumes, series or numbers, or only one says which volume it is (unstated; "Death Note 1" says it as well). Null where nothing speaks against it.';
 revoke all on function enrichment.title_veto(enrichment.title_parts, enrichment.title_parts) from public, anon, authenticated, service_role;
 
 create function enrichment.title_likeness(one enrichment.title_parts, other enrichment.title_parts)
@@ -79,6 +82,10 @@ begin
                 else 3
             end
         when one.known_as = other.known_as or one.known_as = any(other.forms) or other.known_as = any(one.forms) then 3
+        -- "Death Note, Vol. 1" may be printed with the name of the volume, or as "Death Note 1".
+        when one.volume is not null and starts_with(other.full_key, one.full_key || ' ') then 3
+        when other.volume is not null and starts_with(one.full_key, other.full_key || ' ') then 3
+        when other.core_key = one.core_key || ' ' || one.volume or one.core_key = other.core_key || ' ' || other.volume then 3
         when one.words = other.words or replace(one.core_key, ' ', '') = replace(other.core_key, ' ', '') then 3
         when one.main_key = other.main_key and (one.words <@ other.words or other.words <@ one.words) then 3
         when not one.words && other.words then 0
@@ -92,7 +99,7 @@ begin
 end
 $$;
 comment on function enrichment.title_score(enrichment.title_parts, enrichment.title_parts) is
-'4: equal. 3: equal but for what one of them does not print (subtitle, series'' name, franchise), how it spells it, or under which title it is known. 2: same main title under another subtitle, most of the words, or only one says which volume it is. 1: half the words of one, or a veto. 0: less.';
+'4: equal. 3: equal but for what one of them does not print (subtitle, series'' name, franchise, name of a volume), how it spells it, or under which title it is known. 2: same main title under another subtitle, most of the words, or only one says which volume it is. 1: half the words of one, or a veto. 0: less.';
 revoke all on function enrichment.title_score(enrichment.title_parts, enrichment.title_parts)
 from public, anon, authenticated, service_role;
 
