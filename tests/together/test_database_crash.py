@@ -69,7 +69,7 @@ async def test_a_crash_in_the_middle_of_a_sweep_loses_nothing(
         sweeper.start()
         deadline = time.monotonic() + 30
         while (
-            await count(connection, "status = 'completed'") < crash * WORKS // 4
+            await count(connection, "status = 'completed'") < crash * WORKS // 8
             and time.monotonic() < deadline
         ):
             await asyncio.sleep(0.01)
