@@ -87,7 +87,7 @@ class Cluster:
                 pid_file.unlink()
             self._pg_ctl("start", "-l", str(self.log), "-o", f"-p {self.port}")
         else:
-            self._port_file.write_text((self.data / "postmaster.pid").read_text().split()[3])
+            self._remember_port((self.data / "postmaster.pid").read_text().split()[3])
         self._wait_until_it_answers()
 
     def stop(self, mode: str = "fast") -> bool:
@@ -126,7 +126,11 @@ class Cluster:
         port = free_port()
         if remembered:
             say(f"Port {remembered} is taken by another program; Postgres uses {port} from now on.")
-        self._port_file.write_text(str(port))
+        self._remember_port(str(port))
+
+    def _remember_port(self, port: str) -> None:
+        if port != str(self.port):
+            write_whole(self._port_file, port)
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + 60
@@ -181,6 +185,13 @@ class Cluster:
                 raise PlatformError(f"{name} failed: {output.read().strip()[-1000:]}\n{last}")
 
 
+def write_whole(file: Path, text: str) -> None:
+    """Writes a file that others may be reading: they get what was there before or all of what is new."""
+    new = file.with_name(f"{file.name}.{os.getpid()}")
+    new.write_text(text)
+    new.replace(file)
+
+
 def names_process(pid: int, word: str) -> bool:
     """Whether process `pid` lives and has `word` on its command line: pid files outlive what they name."""
     try:
@@ -201,9 +212,10 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A free port below the range from which the kernel takes its own."""
+    """A free port below the range from which the kernel takes its own; another one than whoever seeded
+    `random` alike and asks at the same moment gets."""
     while True:
-        port = random.randrange(20_000, 30_000)
+        port = random.SystemRandom().randrange(20_000, 30_000)
         if is_free(port):
             return port
 

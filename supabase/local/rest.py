@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from cluster import free_port, is_free, names_process
+from cluster import free_port, is_free, names_process, write_whole
 from packages import PlatformError, postgrest, say
 
 POSTGREST_CONFIG = """
@@ -81,7 +81,7 @@ class RestDoor:
         self.folder.mkdir(parents=True, exist_ok=True)
         remembered = self.port
         if not (remembered and is_free(remembered)):
-            self._port_file.write_text(str(free_port()))
+            write_whole(self._port_file, str(free_port()))
             if remembered:
                 say(f"Port {remembered} is taken by another program; the API uses {self.port} from now on.")
         gateway = {

@@ -1,6 +1,7 @@
 """The local platform: what it forgives, and where it looks like a hosted project. In a stack of its own."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from supabase import create_async_client
 
 import packages
 import stack as local
-from cluster import is_free
+from cluster import free_port, is_free
 from migrate import ChangedMigrations
 from packages import PlatformError
 from stack import Stack
@@ -52,10 +53,13 @@ def connect(stack: Stack, database: str = "postgres") -> psycopg.Connection:
 
 
 def test_starting_twice_says_so_and_changes_nothing(up, capsys):
-    before = up.cluster.pid()
+    """Nor is a file written anew that somebody may be reading."""
+    before, file = up.cluster.pid(), up.folder / "postgres_port"
+    written = file.stat().st_mtime_ns, file.stat().st_ino
     local.up(up)
     assert "ran already" in capsys.readouterr().err
     assert up.cluster.pid() == before
+    assert (file.stat().st_mtime_ns, file.stat().st_ino) == written
 
 
 def test_stopping_twice_says_so(up, capsys):
@@ -239,6 +243,15 @@ def test_missing_packages_are_named_where_we_may_not_install(monkeypatch):
     monkeypatch.setattr(packages.shutil, "which", lambda name: None if name == "sudo" else f"/usr/bin/{name}")
     with pytest.raises(PlatformError, match=r"apt-get install .*postgresql-15-cron"):
         packages.install_debian_packages()
+
+
+def test_processes_that_begin_alike_choose_different_ports():
+    """Tests seed `random`; two processes of one run once had their databases behind one port."""
+    chosen = set()
+    for _ in range(4):
+        random.seed(1)
+        chosen.add(free_port())
+    assert len(chosen) > 1
 
 
 def test_ports_in_use_are_not_free():

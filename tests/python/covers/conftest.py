@@ -28,25 +28,25 @@ Reply = bytes | tuple[int, dict[str, str], bytes]
 
 def picture(seed: int = 1, size: tuple[int, int] = (333, 500)) -> Image.Image:
     """A cover as a publisher might have it: a gradient, some shapes, type, and the grain of print."""
-    random.seed(seed)
+    chance = random.Random(seed)
     width, height = size
-    colours = [tuple(random.randrange(256) for _ in range(3)) for _ in range(9)]
+    colours = [tuple(chance.randrange(256) for _ in range(3)) for _ in range(9)]
     ramp = Image.linear_gradient("L").resize(size)
     image = Image.composite(Image.new("RGB", size, colours[0]), Image.new("RGB", size, colours[1]), ramp)
     draw = ImageDraw.Draw(image)
     for colour in colours[2:7]:
-        x, y = random.randrange(width), random.randrange(height)
-        reach = random.randrange(width // 8, width // 2)
+        x, y = chance.randrange(width), chance.randrange(height)
+        reach = chance.randrange(width // 8, width // 2)
         draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=colour)
-    image = image.filter(ImageFilter.GaussianBlur(random.choice((0, 1, 6))))
+    image = image.filter(ImageFilter.GaussianBlur(chance.choice((0, 1, 6))))
     draw = ImageDraw.Draw(image)
     for line in range(6):
-        text = "".join(random.choice("ETAOINSHRDLU ") for _ in range(14))
+        text = "".join(chance.choice("ETAOINSHRDLU ") for _ in range(14))
         draw.text(
             (width // 12, height // 10 + line * height // 7), text, fill=colours[8], font_size=width // 9
         )
-    grain = Image.effect_noise(size, random.choice((8, 20, 40))).convert("RGB")
-    return Image.blend(image, grain, random.choice((0.0, 0.06, 0.15)))
+    grain = Image.effect_noise(size, chance.choice((8, 20, 40))).convert("RGB")
+    return Image.blend(image, grain, chance.choice((0.0, 0.06, 0.15)))
 
 
 def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
