@@ -322,7 +322,7 @@ begin
         );
     end if;
     parts.forms := enrichment.series_forms(parts, series[3])
-        || case when parts.volume is null then array[enrichment.bare_title(folded)] end;
+        || case when parts.volume is null then enrichment.bare_title(folded) else parts.core_key || ' ' || parts.volume end;
     if series[4] is not null then
         parts.forms := parts.forms || (series[4] || ' ' || parts.core_key);
     end if;
@@ -418,6 +418,7 @@ declare
     name text;
     person text;
     folded text;
+    pen_names jsonb := enrichment.pen_names();
     known_as text;
     words text[];
     seen integer := 0;
@@ -433,7 +434,7 @@ begin
                 folded := substr(folded, strpos(folded, ' ') + 1);
             end if;
             continue when coalesce(folded, '') = '' or folded = any(parts.names);
-            known_as := enrichment.pen_names() ->> replace(folded, ' ', '');
+            known_as := pen_names ->> replace(folded, ' ', '');
             words := string_to_array(folded, ' ');
             parts.names := parts.names || folded;
             parts.last_names := parts.last_names || words[cardinality(words)];

@@ -82,10 +82,9 @@ begin
                 else 3
             end
         when one.known_as = other.known_as or one.known_as = any(other.forms) or other.known_as = any(one.forms) then 3
-        -- "Death Note, Vol. 1" may be printed with the name of the volume, or as "Death Note 1".
+        -- "Death Note, Vol. 1" may be printed with the name of the volume.
         when one.volume is not null and starts_with(other.full_key, one.full_key || ' ') then 3
         when other.volume is not null and starts_with(one.full_key, other.full_key || ' ') then 3
-        when other.core_key = one.core_key || ' ' || one.volume or one.core_key = other.core_key || ' ' || other.volume then 3
         when one.words = other.words or replace(one.core_key, ' ', '') = replace(other.core_key, ' ', '') then 3
         when one.main_key = other.main_key and (one.words <@ other.words or other.words <@ one.words) then 3
         when not one.words && other.words then 0
