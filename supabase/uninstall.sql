@@ -1,23 +1,96 @@
 -- Takes book enrichment out of a database again: its jobs, verbs, tables, types and columns, and the replies it had stored. The host's
--- tables and rows stay, and so does what enrichment filled in; so does pg_cron, which others may use. All or nothing, and running it
--- twice is fine. Where something of the host's is built on our tables or columns, it stops with an error and nothing is removed.
+-- tables and rows stay, and so does what enrichment filled in. What the installation brought because the project had none (tables of the
+-- library, pg_cron, a bucket) goes too, unless somebody uses it. Where something of the host's is built on our tables or columns, it
+-- stops with an error and nothing is removed. All or nothing, and running it twice is fine. `book-enrichment uninstall` runs this file.
+--
+-- With `set enrichment.keep_data = 'on'` before it, everything people decided is copied to schema enrichment_kept, the stored replies
+-- and the three columns on works stay, and the next `book-enrichment migrate` takes it all back.
 
 do $$
 declare
+    keeps_data constant boolean := coalesce(current_setting('enrichment.keep_data', true), '') = 'on';
+    derived constant text[] := array['parsed_works', 'parsed_records', 'candidates', 'schema_versions'];
+    ours oid[];
     builds_on_us text;
+    steps text[] := '{}';
+    brought text[] := '{}';
+    at_version integer := 1;
+    object record;
+    is_used boolean;
 begin
-    -- A cascade would take such a view along without a word.
-    select string_agg(distinct theirs.oid::regclass::text, ', ') into builds_on_us
+    perform set_config('search_path', '', true);  -- names then come with their schema
+    select array_agg(c.oid) into ours
+    from pg_catalog.pg_class as c
+    where c.relnamespace = to_regnamespace('enrichment')
+        or c.oid in (to_regclass('public.enrichment_queue'), to_regclass('public.enrichment_audit_log'));
+
+    -- A cascade would take such an object along without a word.
+    with verb as (
+        select p.oid from pg_catalog.pg_proc as p
+        where p.pronamespace = to_regnamespace('enrichment') or (
+            p.pronamespace = to_regnamespace('public') and exists (
+                select from pg_catalog.pg_proc as twin
+                where twin.pronamespace = to_regnamespace('enrichment') and twin.proname = p.proname || '_impl'
+            )
+        )
+    ),
+
+    own (class, object) as (
+        select 'pg_class'::regclass, unnest(ours)
+        union all
+        select 'pg_proc'::regclass, verb.oid from verb
+        union all
+        select 'pg_type'::regclass, t.oid from pg_catalog.pg_type as t
+        left join pg_catalog.pg_type as element on element.oid = t.typelem
+        where t.typnamespace = to_regnamespace('enrichment') or t.typrelid = any(ours) or element.typrelid = any(ours)
+        union all
+        select 'pg_rewrite'::regclass, r.oid from pg_catalog.pg_rewrite as r where r.ev_class = any(ours)
+        union all
+        select 'pg_constraint'::regclass, c.oid from pg_catalog.pg_constraint as c where c.conrelid = any(ours)
+        union all
+        select 'pg_trigger'::regclass, t.oid from pg_catalog.pg_trigger as t where t.tgrelid = any(ours)
+        union all
+        select 'pg_policy'::regclass, p.oid from pg_catalog.pg_policy as p where p.polrelid = any(ours)
+        union all
+        select 'pg_attrdef'::regclass, d.oid from pg_catalog.pg_attrdef as d where d.adrelid = any(ours)
+    )
+
+    select string_agg(distinct coalesce(r.ev_class::regclass::text, pg_describe_object(d.classid, d.objid, d.objsubid)), ', ') into builds_on_us
     from pg_catalog.pg_depend as d
-    join pg_catalog.pg_class as ours on ours.oid = d.refobjid
-    join pg_catalog.pg_rewrite as r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
-    join pg_catalog.pg_class as theirs on theirs.oid = r.ev_class
-    where theirs.relnamespace is distinct from to_regnamespace('enrichment') and (
-        ours.relnamespace = to_regnamespace('enrichment')
-        or ours.oid in (to_regclass('public.enrichment_queue'), to_regclass('public.enrichment_audit_log'))
-    );
+    left join pg_catalog.pg_rewrite as r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+    where d.deptype = 'n' and (d.classid, d.objid) not in (select own.class, own.object from own)
+        and d.classid in (
+            'pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_rewrite'::regclass, 'pg_constraint'::regclass,
+            'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_attrdef'::regclass
+        )
+        and (
+            (d.refclassid, d.refobjid) in (select own.class, own.object from own)
+            or (d.refclassid, d.refobjid, d.refobjsubid) in (
+                select 'pg_class'::regclass, a.attrelid, a.attnum from pg_catalog.pg_attribute as a
+                where not keeps_data and a.attrelid = to_regclass('public.works') and not a.attisdropped
+                    and a.attname in ('enrichment_status', 'enrichment_confidence', 'last_enriched_at')
+            )
+        );
     if builds_on_us is not null then
-        raise exception 'book enrichment is still in use by: %', builds_on_us using hint = 'drop these views first';
+        raise exception 'book enrichment is still in use by: %', builds_on_us using hint = 'drop these first';
+    end if;
+
+    if to_regclass('enrichment.schema_versions') is not null then
+        select array_agg(v.name), max(v.version) into steps, at_version from enrichment.schema_versions as v;
+        select coalesce(array_agg(thing), '{}') into brought from enrichment.schema_versions as v cross join unnest(v.brought) as thing;
+    end if;
+
+    if keeps_data and ours is not null then
+        create schema enrichment_kept;
+        revoke all on schema enrichment_kept from public, anon, authenticated, service_role;
+        create table enrichment_kept.rows (table_name text not null, version integer not null, kept jsonb not null);
+        alter table enrichment_kept.rows enable row level security;
+        revoke all on enrichment_kept.rows from public, anon, authenticated, service_role;
+        comment on table enrichment_kept.rows is 'What book enrichment knew when it was uninstalled with its data kept: the row of its mark, then rows of its tables.';
+        insert into enrichment_kept.rows values ('', at_version, jsonb_build_object('brought', brought));
+        for object in select c.oid::regclass::text as name from pg_catalog.pg_class as c where c.oid = any(ours) and c.relkind = 'r' and c.relname <> all(derived) loop
+            execute format('insert into enrichment_kept.rows select %L, %s, to_jsonb(t) from %s as t', object.name, at_version, object.name);
+        end loop;
     end if;
 
     if to_regclass('cron.job') is not null then
@@ -26,20 +99,66 @@ begin
         where job.jobname in ('enrichment-sweep', 'enrichment-reset-stale', 'enrichment-prune');
     end if;
 
-    -- The verbs in public go with the schema, because they answer in its types.
+    for object in
+        select verb.oid::regprocedure as name
+        from pg_catalog.pg_proc as verb
+        join pg_catalog.pg_proc as twin on twin.pronamespace = to_regnamespace('enrichment') and twin.proname = verb.proname || '_impl'
+        where verb.pronamespace = to_regnamespace('public')
+    loop
+        execute format('drop function %s', object.name);
+    end loop;
     drop schema if exists enrichment cascade;
     drop table if exists public.enrichment_audit_log, public.enrichment_queue;
+    if to_regclass('supabase_migrations.schema_migrations') is not null then
+        delete from supabase_migrations.schema_migrations as m where m.version || '_' || m.name = any(steps);
+    end if;
+    if keeps_data then
+        return;
+    end if;
+
+    drop schema if exists enrichment_kept cascade;
     alter table if exists public.works
     drop column if exists enrichment_status,
     drop column if exists enrichment_confidence,
     drop column if exists last_enriched_at;
-
     if to_regclass('public.source_records') is not null then
         delete from public.source_records as s where s.entity_type in ('isbn_lookup', 'title_lookup');
     end if;
-    if to_regclass('supabase_migrations.schema_migrations') is not null then
-        -- So that the migrations can be applied again.
-        delete from supabase_migrations.schema_migrations as m where m.version like '2026022012____';
+
+    for object in select substr(thing, 7) as name from unnest(brought) as thing where thing like 'table %' and to_regclass(substr(thing, 7)) is not null loop
+        execute format('select exists (select from %s)', object.name) into is_used;
+        exit when is_used;
+    end loop;
+    if is_used then
+        raise notice 'the tables of the library stay, because they hold rows: they are your app''s now';
+    elsif is_used is not null then
+        begin
+            execute (select 'drop table ' || string_agg(substr(thing, 7), ', ') from unnest(brought) as thing where thing like 'table %');
+            if 'table public.library_items' = any(brought) then
+                drop type public.library_item_status, public.library_item_visibility;
+            end if;
+        exception
+            when others then
+                raise notice 'the tables of the library stay: %', sqlerrm;
+        end;
+    end if;
+    if 'bucket covers' = any(brought) and to_regclass('storage.buckets') is not null then
+        begin
+            delete from storage.buckets as b where b.id = 'covers' and not exists (select from storage.objects as o where o.bucket_id = b.id);
+        exception
+            when others then
+                raise notice 'the bucket covers stays: %', sqlerrm;
+        end;
+    end if;
+    if 'extension pg_cron' = any(brought) and to_regclass('cron.job') is not null then
+        begin
+            if not exists (select from cron.job) then
+                drop extension pg_cron;
+            end if;
+        exception
+            when others then
+                raise notice 'the extension pg_cron stays: %', sqlerrm;
+        end;
     end if;
 end
 $$;

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import psycopg
 
-from migrate import migration_files
 from packages import ROOT, PlatformError, node, say, supabase_cli
 from stack import Stack, refuse_foreign_project
 
@@ -103,10 +102,7 @@ def lint() -> list[str]:
     step("ruff format", program("ruff", "format", "--quiet", "--check"))
     step("mypy", program("mypy"))
     step("node --check", _scripts_are_modules)
-    if not migration_files():
-        say("No migrations in supabase/migrations yet: nothing more to lint.")
-        return failed
-    step("sqlfluff", program("sqlfluff", "lint", "--disable-progress-bar", "supabase/migrations"))
+    step("sqlfluff", program("sqlfluff", "lint", "--disable-progress-bar", "supabase/schemas"))
     with migrated_database() as (stack, url):
         step("plpgsql_check", lambda: _plpgsql_check(stack))
         target = [f"--remote={url}?sslmode=disable", "--yes", "--agent=no", f"--workdir={ROOT}"]

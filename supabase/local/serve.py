@@ -24,9 +24,9 @@ import psycopg
 import uvicorn
 
 from book_enrichment.api import create_app
+from book_enrichment.migrate import ForeignSteps
 from book_enrichment.settings import Settings
 from demo import CSV, asked_library
-from migrate import ChangedMigrations
 from open_library import Server
 from packages import LOCAL, PlatformError, say
 from stack import Stack, refuse_foreign_project
@@ -166,7 +166,7 @@ def main() -> None:
         say("A local Supabase and the page …")
         try:
             stack.reset() if options.fresh else stack.up()
-        except ChangedMigrations:
+        except ForeignSteps:
             stack.reset()
         asyncio.run(serve(stack, options.port, options.live))
     except PlatformError as error:

@@ -1,7 +1,7 @@
 """The local platform: the smallest honest Supabase without Docker.
 
 A `Stack` is one private Postgres cluster (cluster.py) that looks like a hosted project to our SQL
-(roles.sql, database.sql, cron.sql), with the migrations applied (migrate.py) and a REST door (rest.py).
+(roles.sql, database.sql, cron.sql), with the migrations applied and a REST door (rest.py).
 Tests use the class; people use `make up`, which calls this file:
 
     stack.py up|down|reset|status|psql|env|migrate|guard [--name NAME]
@@ -31,12 +31,14 @@ import psycopg
 from dotenv import dotenv_values
 from psycopg import sql
 
+from book_enrichment.migrate import ForeignSteps, MigrationError, Step, migrate, plan
+from book_enrichment.migrate.steps import steps_in
 from cluster import Cluster
-from migrate import MIGRATIONS, ChangedMigrations, changed_migrations, migrate, migration_files
 from packages import LOCAL, ROOT, PlatformError, install_debian_packages, postgrest, say
 from rest import RestDoor
 
 HERE = Path(__file__).resolve().parent
+MIGRATIONS = ROOT / "supabase" / "migrations"
 TEN_YEARS = 10 * 365 * 24 * 3600  # how long a hosted project's API keys are good for
 BLANK = "blank"  # the template of every new database: the platform without our migrations
 
@@ -90,7 +92,7 @@ class Stack:
         `rebuild`: when applied migrations were edited, database postgres is thrown away and made anew; its
         cron jobs then wait for the next start of the server, because pg_cron gives up when its database goes.
 
-        Raises PlatformError, with everything running, when a migration fails; ChangedMigrations when applied
+        Raises PlatformError, with everything running, when a migration fails; ForeignSteps when applied
         ones were edited since.
         """
         with self._alone():
@@ -101,11 +103,11 @@ class Stack:
             if not self._is_of_this_platform():
                 self._create()
             self.cluster.start()
-            trouble: PlatformError | None = None
+            trouble: PlatformError | ForeignSteps | None = None
             if migrated:
                 try:
                     self._migrate_postgres(rebuild)
-                except PlatformError as error:
+                except (PlatformError, ForeignSteps) as error:
                     trouble = error
             if rest:
                 self._door("postgres").start()
@@ -215,8 +217,8 @@ class Stack:
 
     def migrated_template(self) -> str:
         """The name of a database with all migrations applied, to be cloned; made when the files are new."""
-        texts = [file.read_text() for file in migration_files(self.migrations)]
-        name = f"migrated_{hashlib.sha256(chr(0).join(texts).encode()).hexdigest()[:12]}"
+        texts = "\0".join(step.text for step in self.steps)
+        name = f"migrated_{hashlib.sha256(texts.encode()).hexdigest()[:12]}"
         with self._alone(), self.cluster.superuser("template1") as connection:
             rows = connection.execute("select datname from pg_database where datname like 'migrated_%'")
             databases = {row[0] for row in rows}
@@ -225,7 +227,7 @@ class Stack:
                     self.drop_database(stale)
                 self.create_database(f"{name}_new")
                 try:
-                    migrate(self.database_url(f"{name}_new"), self.migrations)
+                    self.migrate(f"{name}_new")
                 except BaseException:
                     self.drop_database(f"{name}_new")
                     raise
@@ -235,7 +237,17 @@ class Stack:
 
     def migrate(self, database: str = "postgres") -> list[str]:
         """Applies the missing migrations to a database and answers their names."""
-        return migrate(self.database_url(database), self.migrations)
+        try:
+            return migrate(self.database_url(database), steps=self.steps)
+        except ForeignSteps:
+            raise
+        except MigrationError as error:
+            raise PlatformError(f"{error.message}\n{error.hint}") from error
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The migrations, first to last, as they are now."""
+        return steps_in(self.migrations)
 
     def rest(self, database: str) -> RestDoor:
         """The REST door of a database, opened. It closes at the latest when this process ends."""
@@ -295,7 +307,7 @@ class Stack:
     def _migrate_postgres(self, rebuild: bool) -> None:
         try:
             self.migrate()
-        except ChangedMigrations:
+        except ForeignSteps:
             if not rebuild:
                 raise
             self.drop_database("postgres")
@@ -393,7 +405,6 @@ def status(stack: Stack) -> None:
         print(f"Stack {stack.name} is stopped. `make up` starts it.")
         return
     with stack.cluster.superuser() as connection:
-        changed = changed_migrations(connection, stack.migrations)
         size = connection.execute("select pg_size_pretty(pg_database_size('postgres'))").fetchone()
         jobs = connection.execute("select count(*) from cron.job where active").fetchone()
     assert size is not None
@@ -402,9 +413,16 @@ def status(stack: Stack) -> None:
     print(f"stack       {stack.name}, in {stack.folder}")
     print(f"postgres    127.0.0.1:{stack.cluster.port}, {size[0]}, {jobs[0]} cron jobs")
     print(f"api         {door.url}/rest/v1 ({'open' if door.running() else 'closed'})")
-    print(
-        f"migrations  {len(migration_files(stack.migrations))} files"
-        + (", changed: make reset" if changed else "")
+    print(f"migrations  {_migrations_line(stack)}")
+
+
+def _migrations_line(stack: Stack) -> str:
+    try:
+        missing = plan(stack.database_url(), stack.steps)
+    except MigrationError as error:
+        return f"{error.message}: make reset begins anew"
+    return f"{len(stack.steps)} steps, " + (
+        "all applied" if not missing else f"{len(missing)} not yet applied"
     )
 
 
@@ -412,7 +430,7 @@ def up_somehow(stack: Stack) -> None:
     """Starts the stack for looking into it, whatever state its migrations are in."""
     try:
         stack.up()
-    except PlatformError as error:
+    except (PlatformError, ForeignSteps) as error:
         if not stack.running:
             raise
         say(str(error))
@@ -433,10 +451,8 @@ def env(stack: Stack) -> None:
 
 def migrate_project(stack: Stack) -> None:
     """Applies missing migrations: to DATABASE_URL when it is set, else to the local stack."""
-    address = project_variable("DATABASE_URL")
-    if address:
-        applied = migrate(address)
-        say(f"Applied to {urlsplit(address).hostname}: {', '.join(applied) or 'nothing, all were there'}.")
+    if project_variable("DATABASE_URL"):
+        os.execv(Path(sys.executable).with_name("book-enrichment"), ["book-enrichment", "migrate"])
     elif project_variable("SUPABASE_URL"):
         raise PlatformError("Migrations need a direct connection: set DATABASE_URL, not only SUPABASE_URL.")
     else:
@@ -469,9 +485,8 @@ def main() -> None:
     stack = Stack(options.name, durable=options.name == "dev")
     try:
         COMMANDS[options.command](stack)
-    except ChangedMigrations as error:
-        advice = "Ask its history what to do" if project_variable("DATABASE_URL") else "Run `make reset`"
-        sys.exit(f"{error} {advice}.")
+    except ForeignSteps as error:
+        sys.exit(f"{error.message}: make reset begins anew.")
     except (PlatformError, psycopg.OperationalError) as error:
         sys.exit(str(error))
 

@@ -4,10 +4,10 @@ A person sees progress on stderr while it lasts and tables on stdout, or with `-
 every command needs is in the environment (see `settings.py`). A file per subject: `common.py` holds what all
 share, `showing.py` what a value looks like; then books come in (`importing.py`), are worked on
 (`working.py`), looked at (`looking.py`) and decided about (`deciding.py`, and one by one in `reviewing.py`);
-`configuring.py` and `doctor.py` are the operator's. Exit codes:
+`migrating.py`, `configuring.py` and `doctor.py` are the operator's. Exit codes:
 
     0  done; rows of a file that were rejected are listed, the rest is in
-    1  `doctor` found something that keeps enrichment from working
+    1  `doctor` found something that keeps enrichment from working, `migrate --check` something to do
     2  wrong usage, a file that cannot be read, or settings that are missing or wrong
     3  the database gave no answer
     4  the database refused
@@ -16,7 +16,16 @@ share, `showing.py` what a value looks like; then books come in (`importing.py`)
 # In the order of --help.
 # isort: off
 from book_enrichment.cli.common import app
-from book_enrichment.cli import importing, working, deciding, reviewing, looking, configuring, doctor
+from book_enrichment.cli import (
+    importing,
+    working,
+    deciding,
+    reviewing,
+    looking,
+    migrating,
+    configuring,
+    doctor,
+)
 
 # isort: on
 from book_enrichment.cli.working import tally_table
@@ -28,6 +37,7 @@ __all__ = [
     "doctor",
     "importing",
     "looking",
+    "migrating",
     "reviewing",
     "tally_table",
     "working",

@@ -1,0 +1,167 @@
+"""Release 0: what was installed before steps were counted, from 22 files that were edited in place.
+
+Its catalogue is the baseline's but for the table of versions, so taking it over means to add that, and to
+take its 22 rows out of the host's own log of migrations, where they stop the host's `supabase db push`.
+Nothing of what it holds is touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+from book_enrichment.errors import EnrichmentError
+from book_enrichment.migrate.steps import FUNCTION, Step, split
+
+SENTENCE = "take over the installation of before version 1, with all it holds"
+
+# Its files. Versions alone would not do: a host's own migration may bear the time of the first.
+FILES = [
+    "20260220120000_library",
+    "20260220120100_vocabulary",
+    "20260220120200_settings",
+    "20260220120300_queue",
+    "20260220120380_folding",
+    "20260220120385_known_names",
+    "20260220120390_parsing",
+    "20260220120400_matching",
+    "20260220120500_providers",
+    "20260220120600_sources",
+    "20260220120700_enqueue",
+    "20260220120800_import",
+    "20260220120900_claim",
+    "20260220121000_apply",
+    "20260220121050_covers",
+    "20260220121100_review",
+    "20260220121150_explain",
+    "20260220121160_undo",
+    "20260220121170_bulk",
+    "20260220121200_status",
+    "20260220121250_health",
+    "20260220121300_schedule",
+]
+
+TABLE = re.compile(
+    r"^create table ((?:enrichment|public\.enrichment)\S+) \(\n(.*?)\n\)", re.DOTALL | re.MULTILINE
+)
+COLUMN = re.compile(r'^    "?(\w+)"? (?!check|key)', re.MULTILINE)
+VERSIONS = "enrichment.schema_versions"
+
+Connection = psycopg.Connection[Any]
+
+
+class OlderThanRelease0(EnrichmentError):
+    """Ours, and older than any state that can be taken over."""
+
+
+def is_installed(connection: Connection) -> bool:
+    """Whether book enrichment is here, with no table of versions."""
+    found = connection.execute(
+        "select to_regnamespace('enrichment') is not null"
+        f" and to_regclass('public.enrichment_queue') is not null and to_regclass('{VERSIONS}') is null"
+    ).fetchone()
+    return found == (True,)
+
+
+def columns(baseline: Step) -> set[tuple[str, str]]:
+    """Each column of our own tables at release 0, with its table."""
+    return {
+        (table, column)
+        for table, body in TABLE.findall(baseline.text)
+        if table != VERSIONS
+        for column in COLUMN.findall(body)
+        if column != "constraint"
+    }
+
+
+def refuse_older(connection: Connection, baseline: Step) -> None:
+    """Raises OlderThanRelease0 where columns of release 0 are missing."""
+    rows = connection.execute(
+        """
+        select format('%s.%s', c.relnamespace::regnamespace, c.relname), a.attname
+        from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+        where c.relnamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
+            and a.attnum > 0 and not a.attisdropped
+        """
+    ).fetchall()
+    missing = sorted(f"{table}.{column}" for table, column in columns(baseline) - set(rows))
+    if missing:
+        raise OlderThanRelease0(
+            f"the installation here is older than what can be taken over: it has no {', '.join(missing)}",
+            hint="book-enrichment uninstall --keep-data, then book-enrichment migrate: it takes back what it knows",
+        )
+
+
+def take_over(connection: Connection, baseline: Step) -> Iterator[str]:
+    """Makes it version 1; says what was done, a sentence each."""
+    refuse_older(connection, baseline)
+    changed = _restore_functions(connection, baseline)
+    for statement in _statements_about_versions(baseline):
+        connection.execute(statement.encode())
+    connection.execute(
+        f"insert into {VERSIONS} (version, name, checksum, works_with) values (1, %s, %s, 1)",
+        (baseline.name, baseline.checksum),
+    )
+    yield "Took over the installation of before version 1; it is at version 1 now, with all it holds."
+    if changed:
+        yield f"These functions were not as released, and are now: {', '.join(changed)}."
+    if removed := forget_history(connection):
+        yield (
+            f"Took our {removed} rows out of the project's own migration history "
+            "(supabase_migrations.schema_migrations), where they stopped `supabase db push`. "
+            f"If you had copied our files into supabase/migrations, delete them there: {_listed(FILES)}"
+        )
+
+
+def forget_history(connection: Connection) -> int:
+    """Takes the rows of release 0 out of the host's log of migrations; how many there were."""
+    if connection.execute("select to_regclass('supabase_migrations.schema_migrations')").fetchone() == (
+        None,
+    ):
+        return 0
+    return connection.execute(
+        "delete from supabase_migrations.schema_migrations where version || '_' || name = any(%s)", (FILES,)
+    ).rowcount
+
+
+def _listed(files: list[str]) -> str:
+    return ", ".join(f"{file}.sql" for file in files)
+
+
+def _statements_about_versions(baseline: Step) -> Iterator[str]:
+    """What the baseline says to make the table of versions: its statements but the guard and the row."""
+    for statement in split(baseline.text):
+        bare = re.sub(r"(?m)^--[^\n]*\n", "", statement).strip()
+        if VERSIONS in bare and not bare.startswith(("do ", "insert ")):
+            yield statement
+
+
+def _restore_functions(connection: Connection, baseline: Step) -> list[str]:
+    """Makes functions whose bodies are not the baseline's as they were released; their names."""
+    rows = connection.execute(
+        """
+        select format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc) from pg_proc as p
+        where p.pronamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
+        """
+    ).fetchall()
+    here = dict(rows)
+    bodies = {
+        name: hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+        for name, _, body in FUNCTION.findall(baseline.text)
+    }
+    changed = sorted(name for name, digest in bodies.items() if here.get(name) != digest)
+    if changed:
+        connection.execute("set local check_function_bodies = off")
+        for statement in split(baseline.text):
+            made = FUNCTION.search(statement)
+            if made and made[1] in changed:
+                again = statement.replace("create function", "create or replace function", 1)
+                connection.execute(again.encode())
+        for statement in split(baseline.text):
+            if re.match(r"(revoke|grant) [^;]* on (all functions|function)", statement):
+                connection.execute(statement.encode())
+    return changed

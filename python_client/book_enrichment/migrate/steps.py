@@ -1,0 +1,124 @@
+"""The steps of supabase/migrations as the package carries them, and the SQL they are made of.
+
+A step is a file `<UTC time>_<name>.sql`; the time is the version the Supabase CLI knows it by, its place
+among the files the version of the database. Its last statement writes the step's row into
+enrichment.schema_versions, with the checksum of all that stands before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+SQL = files("book_enrichment") / "sql"
+BASELINE = "20260220120000_add_enrichment_queue"
+
+# What may hide a semicolon: comments, literals, quoted names, bodies between dollar signs.
+TOKENS = re.compile(
+    r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$\w*\$).*?\1|(?P<end>;)""", re.DOTALL
+)
+FUNCTION = re.compile(r"create (?:or replace )?function (\w+\.\w+)\(.*?\bas (\$\w*\$)(.*?)\2", re.DOTALL)
+MARK = re.compile(
+    r"insert into enrichment\.schema_versions .*?"
+    r"\((?P<version>\d+), '(?P<name>\w+)', '(?P<checksum>[0-9a-f]{64})', (?P<works_with>\d+),",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One file of supabase/migrations."""
+
+    version: int
+    name: str
+    text: str
+
+    @property
+    def cli_version(self) -> str:
+        """What the Supabase CLI calls it: the time at the beginning of its name."""
+        return self.name.partition("_")[0]
+
+    @property
+    def cli_name(self) -> str:
+        """The rest of its name."""
+        return self.name.partition("_")[2]
+
+    @property
+    def checksum(self) -> str:
+        """sha256 of what stands before the statement that writes the step's row."""
+        mark = MARK.search(self.text)
+        return checksum(self.text[: mark.start()] if mark else self.text)
+
+    @property
+    def works_with(self) -> int:
+        """The oldest version whose package still works with a database that has seen this step."""
+        mark = MARK.search(self.text)
+        return int(mark["works_with"]) if mark else self.version
+
+    def statements(self) -> list[str]:
+        """Its statements, as the Supabase CLI keeps them in its history."""
+        return [statement.rstrip(";").strip() for statement in split(self.text)]
+
+
+@cache
+def released_steps() -> tuple[Step, ...]:
+    """The steps this package carries, first to last."""
+    return steps_in(SQL / "migrations")
+
+
+def steps_in(folder: Traversable) -> tuple[Step, ...]:
+    """The steps in a folder, in the order of their times."""
+    found = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name
+    )
+    return tuple(
+        Step(version, Path(file.name).stem, file.read_text(encoding="utf-8"))
+        for version, file in enumerate(found, start=1)
+    )
+
+
+def checksum(text: str) -> str:
+    """sha256 of a text, as hexadecimal digits; white space at its end does not count."""
+    return hashlib.sha256(text.rstrip().encode()).hexdigest()
+
+
+def split(text: str) -> list[str]:
+    """The statements of a text, each with its semicolon and the comments before it."""
+    ends = [token.end() for token in TOKENS.finditer(text) if token["end"]]
+    pieces = [text[begin:end].strip() for begin, end in zip([0, *ends], [*ends, len(text)], strict=True)]
+    return [piece for piece in pieces if piece]
+
+
+def schema_files() -> dict[str, str]:
+    """The present definition of everything: each file of supabase/schemas by `room/thing`, in loading
+    order."""
+    rooms = sorted(
+        (room for room in (SQL / "schemas").iterdir() if room.is_dir()), key=lambda room: room.name
+    )
+    return {
+        f"{room.name}/{Path(file.name).stem}": file.read_text(encoding="utf-8")
+        for room in rooms
+        for file in sorted(room.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".sql")
+    }
+
+
+def definition() -> str:
+    """All schema files as one text that makes everything anew. Bodies are not looked into while it runs, so
+    that a function may stand before the table it reads."""
+    rooms = (f"-- {name}\n\n{text.strip()}\n" for name, text in schema_files().items())
+    return "set check_function_bodies = off;\n\n" + "\n".join(rooms) + "\nreset check_function_bodies;\n"
+
+
+def function_bodies() -> dict[str, str]:
+    """The md5 of each function's body as this package's version has it, by its name with its schema."""
+    return {
+        name: hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+        for text in schema_files().values()
+        for name, _, body in FUNCTION.findall(text)
+    }

@@ -1,0 +1,1 @@
+../../../supabase/uninstall.sql

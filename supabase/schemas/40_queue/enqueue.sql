@@ -1,0 +1,199 @@
+-- How a work gets in line: asked for by an import, by the host or by a reader's button. One outcome per work; a work that has nothing to
+-- gain is not queued.
+
+create type enrichment.enqueue_outcome as (work_id uuid, outcome text, queue_id uuid);
+
+create function enrichment.enqueue_works(
+    work_ids uuid[], edition_ids uuid[], trigger_source enrichment.trigger_source, triggered_by uuid, priority integer, import_id uuid
+)
+returns setof enrichment.enqueue_outcome
+language plpgsql set search_path = ''
+as $$
+declare
+    waits_for_switch boolean := enqueue_works.trigger_source <> 'manual_bulk'
+        and not (select s.auto_enabled from enrichment.settings as s);
+    -- Lists go by id: rows stand there in the order in which their works were named, whatever order they are written in.
+    minted uuid[] := array(select enrichment.uuid_v7() as id from unnest(enqueue_works.work_ids) order by id);
+    new_ids uuid[];
+    complete_ids uuid[];
+    known_miss_ids uuid[];
+begin
+    perform enrichment.refresh_parsed_works(coalesce(enqueue_works.work_ids, '{}'));
+
+    with asked as (
+        select distinct on (a.work_id) a.work_id, coalesce(a.edition_id, c.edition_id) as edition_id, a.place
+        from unnest(enqueue_works.work_ids, enqueue_works.edition_ids) with ordinality as a (work_id, edition_id, place)
+        left join enrichment.choose_editions(enqueue_works.work_ids, enqueue_works.triggered_by) as c on c.work_id = a.work_id
+        order by a.work_id, a.edition_id
+    ),
+
+    inserted as (
+        insert into public.enrichment_queue as q (
+            id, work_id, edition_id, triggered_by, import_id, trigger_source, priority, max_attempts, next_attempt_after, wait_reason, scored_at
+        )
+        select
+            minted[asked.place], w.id, asked.edition_id, enqueue_works.triggered_by, enqueue_works.import_id, enqueue_works.trigger_source,
+            enqueue_works.priority, (select s.max_attempts from enrichment.settings as s),
+            case when waits_for_switch then 'infinity' else now() end,
+            case when waits_for_switch then 'auto_disabled' else 'queued' end,
+            (select max(earlier.scored_at) from public.enrichment_queue as earlier where earlier.work_id = w.id)
+        from asked
+        join public.works as w on w.id = asked.work_id
+        where not exists (select 1 from public.enrichment_queue as r where r.work_id = w.id and (r.is_open or r.is_in_review))
+        order by w.id
+        on conflict (work_id) where is_open do nothing
+        returning q.id
+    )
+
+    select coalesce(array_agg(inserted.id), '{}') into new_ids from inserted;
+
+    -- While the insert waited for somebody else's row, that one may have come to review; a second could never join it there.
+    delete from public.enrichment_queue as q
+    where q.id = any(new_ids) and exists (select 1 from public.enrichment_queue as r where r.work_id = q.work_id and r.is_in_review);
+    if found then
+        new_ids := array(select q.id from public.enrichment_queue as q where q.id = any(new_ids));
+    end if;
+
+    select coalesce(array_agg(new_id), '{}') into complete_ids
+    from unnest(new_ids) as new_id
+    where not exists (select 1 from enrichment.wanted_fields as gaps where gaps.queue_id = new_id);
+
+    select coalesce(array_agg(q.id), '{}') into known_miss_ids
+    from public.enrichment_queue as q
+    where q.id = any(new_ids) and q.id <> all(complete_ids)
+        and not exists (select 1 from enrichment.needed_lookups as n where n.queue_id = q.id)
+        and not exists (
+            select 1 from enrichment.queue_records as r
+            where r.queue_id = q.id and r.fetched_at > coalesce(q.scored_at, '-infinity') and not r.is_miss
+        );
+
+    with open_rows as (
+        select q.id
+        from public.enrichment_queue as q
+        where q.work_id = any(enqueue_works.work_ids) and q.is_open and q.id <> all(new_ids) and (
+            q.priority > enqueue_works.priority
+            or (q.wait_reason = 'auto_disabled' and enqueue_works.trigger_source = 'manual_bulk')
+        )
+        order by q.id
+        for update skip locked
+    )
+
+    update public.enrichment_queue as q
+    set priority = least(q.priority, enqueue_works.priority),
+        trigger_source = case when enqueue_works.trigger_source = 'manual_bulk' then 'manual_bulk' else q.trigger_source end,
+        triggered_by = coalesce(q.triggered_by, enqueue_works.triggered_by),
+        wait_reason = case when q.wait_reason = 'auto_disabled' and not waits_for_switch then 'queued' else q.wait_reason end,
+        next_attempt_after = case
+            when q.wait_reason = 'auto_disabled' and not waits_for_switch then now() else q.next_attempt_after
+        end,
+        updated_at = now()
+    from open_rows
+    where q.id = open_rows.id;
+    if found then
+        perform pg_notify('enrichment', 'queued');
+    end if;
+
+    return query
+    select
+        a.work_id,
+        case
+            when w.id is null then 'unknown'
+            when q.id = any(complete_ids) then 'complete'
+            when q.id = any(known_miss_ids) then 'known_miss'
+            when q.id = any(new_ids) then 'enqueued'
+            when q.is_in_review then 'in_review'
+            else 'already_open'
+        end,
+        case when q.id = any(complete_ids || known_miss_ids) then null else q.id end
+    from unnest(enqueue_works.work_ids) with ordinality as a (work_id, place)
+    left join public.works as w on w.id = a.work_id
+    left join public.enrichment_queue as q on q.work_id = w.id and (q.is_open or q.is_in_review)
+    order by a.place;
+
+    delete from public.enrichment_queue as q where q.id = any(complete_ids || known_miss_ids);
+end
+$$;
+comment on function enrichment.enqueue_works(uuid[], uuid[], enrichment.trigger_source, uuid, integer, uuid) is
+'Queues works, with an edition each where the caller knows it. Rows are inserted first and weighed by the same views as everywhere; those that could learn nothing are taken back before anyone sees them. Never waits for a row somebody works on: those are open already, and their priority no longer matters.';
+
+create function enrichment.enqueue_enrichment_impl(work_ids uuid[], trigger_source text, triggered_by uuid, priority integer)
+returns setof enrichment.enqueue_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+begin
+    perform enrichment.refuse_long_list(cardinality(enqueue_enrichment_impl.work_ids));
+    if enqueue_enrichment_impl.trigger_source is null
+        or enqueue_enrichment_impl.trigger_source <> all(enum_range(null::enrichment.trigger_source)::text[]) then
+        perform enrichment.refuse(
+            'PT422', format('unknown trigger_source %s', enqueue_enrichment_impl.trigger_source), 'use post_import, manual_bulk or scheduled'
+        );
+    end if;
+    if enqueue_enrichment_impl.priority not between 0 and 1000 then
+        perform enrichment.refuse('PT422', 'priority must be between 0 and 1000', 'lower goes first: 50 for a person, 100 for an import');
+    end if;
+    if enqueue_enrichment_impl.triggered_by is not null
+        and not exists (select 1 from public.users as u where u.id = enqueue_enrichment_impl.triggered_by) then
+        perform enrichment.refuse('PT404', format('no user %s', enqueue_enrichment_impl.triggered_by), 'triggered_by is an id of public.users, or null');
+    end if;
+    return query
+    select * from enrichment.enqueue_works(
+        enqueue_enrichment_impl.work_ids, null, enqueue_enrichment_impl.trigger_source::enrichment.trigger_source,
+        enqueue_enrichment_impl.triggered_by,
+        coalesce(enqueue_enrichment_impl.priority, case when enqueue_enrichment_impl.trigger_source = 'manual_bulk' then 50 else 100 end), null
+    );
+end
+$$;
+
+create function enrichment.trigger_enrichment_impl(work_ids uuid[])
+returns setof enrichment.enqueue_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    reader uuid := enrichment.current_reader();
+begin
+    perform enrichment.refuse_long_list(cardinality(trigger_enrichment_impl.work_ids));
+    return query
+    with own as (
+        select array_agg(distinct i.work_id) as work_ids
+        from public.library_items as i
+        where i.user_id = reader and i.work_id = any(trigger_enrichment_impl.work_ids)
+    )
+
+    select a.work_id, coalesce(o.outcome, 'unknown'), o.queue_id
+    from unnest(trigger_enrichment_impl.work_ids) with ordinality as a (work_id, place)
+    left join (
+        select enqueued.*
+        from own cross join lateral enrichment.enqueue_works(own.work_ids, null, 'manual_bulk', reader, 50, null) as enqueued
+    ) as o on o.work_id = a.work_id
+    order by a.place;
+end
+$$;
+
+create function enrichment.trigger_missing_enrichment_impl()
+returns setof enrichment.enqueue_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    reader uuid := enrichment.current_reader();
+begin
+    return query
+    with missing as (
+        select i.work_id
+        from public.library_items as i
+        join public.works as w on w.id = i.work_id
+        left join public.editions as e on e.id = i.preferred_edition_id
+        where i.user_id = reader and cardinality(enrichment.empty_fields(w, e)) > 0
+            and not exists (
+                select 1 from public.enrichment_queue as q
+                where q.work_id = i.work_id and (q.is_open or q.is_in_review) and q.wait_reason is distinct from 'auto_disabled'
+            )
+        order by i.created_at desc
+        limit 1000
+    ),
+
+    listed as (select array_agg(missing.work_id) as work_ids from missing)
+
+    select enqueued.*
+    from listed cross join lateral enrichment.enqueue_works(listed.work_ids, null, 'manual_bulk', reader, 50, null) as enqueued;
+end
+$$;

@@ -1,0 +1,100 @@
+-- The import as one call: read, match, create, fill, shelve, queue; one outcome per line.
+
+create type enrichment.import_outcome as (
+    row_number integer, outcome text, reason text, work_id uuid, edition_id uuid, library_item_id uuid, enrichment text, queue_id uuid
+);
+
+create function enrichment.import_library_impl(user_id uuid, import_source text, "rows" jsonb, import_id uuid, expected_rows integer)
+returns setof enrichment.import_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    this_import uuid := coalesce(import_library_impl.import_id, gen_random_uuid());
+    new_rows integer[];
+begin
+    if jsonb_typeof(import_library_impl."rows") is distinct from 'array' or jsonb_array_length(import_library_impl."rows") > 500 then
+        perform enrichment.refuse('PT422', 'rows is not an array of at most 500 elements', 'send a file in chunks, with the same import_id');
+    end if;
+    if import_library_impl.import_source is null or import_library_impl.import_source not in ('goodreads', 'storygraph') then
+        perform enrichment.refuse('PT422', format('unknown import_source %s', import_library_impl.import_source), 'use goodreads or storygraph');
+    end if;
+    if import_library_impl.expected_rows < 0 then
+        perform enrichment.refuse('PT422', 'expected_rows is negative', 'say how many rows the file has, or leave it out');
+    end if;
+    if not exists (select 1 from public.users as u where u.id = import_library_impl.user_id) then
+        perform enrichment.refuse('PT404', format('no user %s', import_library_impl.user_id), 'user_id is an id of public.users');
+    end if;
+
+    if (select count(*) > count(distinct line -> 'row_number') from jsonb_path_query(import_library_impl."rows", '$[*] ? (exists(@.row_number))') as line) then
+        perform enrichment.refuse('PT422', 'a row_number comes twice', 'number the rows of a file from its first line on');
+    end if;
+
+    perform pg_advisory_xact_lock(hashtextextended('enrichment.import_library', 0));
+    insert into enrichment.imports as i (id, user_id, import_source, expected_rows)
+    values (this_import, import_library_impl.user_id, import_library_impl.import_source, import_library_impl.expected_rows)
+    on conflict (id) do update set expected_rows = coalesce(excluded.expected_rows, i.expected_rows) where i.user_id = excluded.user_id;
+    if not exists (select 1 from enrichment.imports as i where i.id = this_import and i.user_id = import_library_impl.user_id) then
+        perform enrichment.refuse('PT403', format('import %s is another reader''s', this_import), 'choose a new import_id');
+    end if;
+
+    with added as (
+        insert into enrichment.import_rows as r
+        select * from enrichment.read_import_rows(this_import, import_library_impl."rows")
+        on conflict do nothing
+        returning r.row_number, r.outcome
+    )
+
+    select array_agg(added.row_number) into new_rows from added where added.outcome is null;
+
+    perform enrichment.parse_new_works();
+    perform enrichment.match_import_rows(this_import);
+    perform enrichment.create_import_works(this_import);
+    perform enrichment.create_import_editions(this_import);
+    -- Queue rows before works, as everywhere: filled first and queued then, imports and sweeps waited for each other in a circle.
+    with books as (
+        select distinct on (r.work_id) r.work_id, r.edition_id, r.row_number
+        from enrichment.import_rows as r
+        where r.import_id = this_import and r.row_number = any(new_rows)
+        order by r.work_id, r.row_number
+    ),
+
+    queued as (
+        select o.*
+        from (
+            select array_agg(b.work_id order by b.row_number) as work_ids, array_agg(b.edition_id order by b.row_number) as edition_ids from books as b
+        ) as batch
+        cross join lateral enrichment.enqueue_works(
+            batch.work_ids, batch.edition_ids, 'post_import', import_library_impl.user_id, 100, this_import
+        ) as o
+    )
+
+    update enrichment.import_rows as r
+    set enrichment = queued.outcome, queue_id = queued.queue_id
+    from queued
+    where r.import_id = this_import and r.row_number = any(new_rows) and r.work_id = queued.work_id;
+
+    perform enrichment.fill_from_import(this_import, import_library_impl.user_id);
+    perform enrichment.shelve_import(this_import, import_library_impl.user_id);
+
+    with completed as (
+        delete from public.enrichment_queue as q
+        using enrichment.import_rows as r
+        where r.import_id = this_import and r.row_number = any(new_rows) and r.enrichment = 'enqueued' and q.id = r.queue_id
+            and not exists (select 1 from enrichment.wanted_fields as gaps where gaps.queue_id = q.id)
+        returning q.id
+    )
+
+    update enrichment.import_rows as r
+    set enrichment = 'complete', queue_id = null
+    from completed
+    where r.import_id = this_import and r.queue_id = completed.id;
+
+    return query
+    select r.row_number, r.outcome, r.reason, r.work_id, r.edition_id, r.library_item_id, r.enrichment, r.queue_id
+    from enrichment.import_rows as r
+    where r.import_id = this_import and r.row_number in (
+        select read.row_number from enrichment.read_import_rows(this_import, import_library_impl."rows") as read
+    )
+    order by r.row_number;
+end
+$$;

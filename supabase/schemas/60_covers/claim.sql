@@ -1,0 +1,117 @@
+-- How a worker takes covers, and what it must keep to: sizes, hosts, budget.
+
+create type enrichment.claimed_cover as (
+    cover_id uuid, claim_token uuid, work_id uuid, provider text, source_url text, attempt_count integer
+);
+
+create type enrichment.cover_report as (
+    cover_mode text, wait_reason text, due_at timestamptz, due_in numeric, pending integer, in_progress integer, images bigint,
+    bytes bigint, budget_bytes bigint, download_bytes integer, image_bytes integer, hosts text [], placeholders text []
+);
+
+create function enrichment.claim_covers_impl(worker_name text, batch_size integer)
+returns setof enrichment.claimed_cover
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    batch integer := coalesce(claim_covers_impl.batch_size, 10);
+    kept enrichment.settings := (select s from enrichment.settings as s);
+    gate enrichment.cover_gate;
+    stored_bytes bigint;
+    held_rows bigint;
+begin
+    if batch not between 1 and 100 then
+        perform enrichment.refuse('PT422', format('batch_size %s is not between 1 and 100', batch), 'ten is the default');
+    end if;
+    if kept.cover_mode <> 'thumbnail' then
+        return;
+    end if;
+    if (select count(*) from (select 1 from enrichment.cover_queue as q where q.is_open and q.status = 'pending' and q.next_attempt_after <= now() limit batch) as due) < batch then
+        perform enrichment.backfill_covers();
+    end if;
+
+    -- From here on claims take turns.
+    select u.bytes into stored_bytes from enrichment.cover_storage as u for update;
+    select * into gate from enrichment.cover_gate as g;
+    if gate.wait_reason is not null then
+        with due as (
+            select q.id from enrichment.cover_queue as q
+            where q.is_open and q.status = 'pending' and q.next_attempt_after <= now()
+            limit 1000
+            for update skip locked
+        )
+
+        update enrichment.cover_queue as q
+        set wait_reason = gate.wait_reason, next_attempt_after = gate.available_at, updated_at = now()
+        from due
+        where q.id = due.id;
+        return;
+    end if;
+
+    -- Each row under way sets aside the largest image there may be, so that no upload can go beyond the budget.
+    select count(*) into held_rows from enrichment.cover_queue as q where q.is_open and q.status = 'in_progress';
+    batch := least(batch, (kept.cover_budget_bytes - stored_bytes) / kept.cover_image_bytes - held_rows)::integer;
+    if batch < 1 then
+        return;
+    end if;
+
+    return query
+    with picked as (
+        select q.id
+        from enrichment.cover_queue as q
+        where q.is_open and q.status = 'pending' and q.next_attempt_after <= now()
+        order by q.next_attempt_after, q.id
+        limit batch
+        for update skip locked
+    ),
+
+    claimed as (
+        update enrichment.cover_queue as q
+        set status = 'in_progress', started_at = now(), attempt_count = q.attempt_count + 1, wait_reason = null,
+            claim_token = gen_random_uuid(), claimed_by = left(claim_covers_impl.worker_name, 200), updated_at = now()
+        from picked
+        where q.id = picked.id
+        returning q.*
+    )
+
+    select c.id, c.claim_token, c.work_id, c.provider, c.source_url, c.attempt_count::integer from claimed as c order by c.id;
+end
+$$;
+
+create function enrichment.enrichment_covers_impl()
+returns setof enrichment.cover_report
+language sql stable security definer set search_path = '' set jit = off
+as $$
+    with open_rows as (
+        select q.status, q.next_attempt_after, q.wait_reason from enrichment.cover_queue as q where q.is_open
+    ),
+
+    -- While works are still to be looked through, a claim may find something at any time.
+    next_row as (
+        select o.next_attempt_after, o.wait_reason from open_rows as o where o.status = 'pending' and o.next_attempt_after < 'infinity'
+        union all
+        select now(), 'backfill' from enrichment.cover_backfill as b where b.next_work_id is not null
+        order by 1
+        limit 1
+    )
+
+    select
+        s.cover_mode, coalesce(g.wait_reason, n.wait_reason, waiting.reason), due.at,
+        case when due.at is not null then round(greatest(extract(epoch from due.at - clock_timestamp()), 0), 3) end,
+        (select count(*)::integer from open_rows as o where o.status = 'pending'),
+        (select count(*)::integer from open_rows as o where o.status = 'in_progress'),
+        g.images, g.bytes, s.cover_budget_bytes, s.cover_download_bytes, s.cover_image_bytes, s.cover_hosts,
+        array(select p.digest from enrichment.placeholder_images as p order by p.digest)
+    from enrichment.settings as s
+    cross join enrichment.cover_gate as g
+    left join next_row as n on true
+    cross join lateral (select min(o.wait_reason) from open_rows as o where o.status = 'pending') as waiting (reason)
+    cross join lateral (
+        select nullif(
+            case
+                when g.wait_reason is null or n.next_attempt_after is null then n.next_attempt_after
+                else greatest(n.next_attempt_after, g.available_at)
+            end, 'infinity'
+        )
+    ) as due (at)
+$$;

@@ -1,0 +1,29 @@
+-- What was done to a book, newest first.
+
+create type enrichment.history_line as (
+    id uuid, queue_id uuid, action text, provider text, source_record jsonb, source_url text, confidence enrichment.confidence,
+    fields_changed jsonb, sentence text, is_mine boolean, created_at timestamptz
+);
+
+create function enrichment.enrichment_history_impl(work_id uuid)
+returns setof enrichment.history_line
+language plpgsql stable security definer set search_path = '' set jit = off
+as $$
+declare
+    reader uuid := enrichment.acting_reader();
+begin
+    if not exists (select 1 from public.works as w where w.id = enrichment_history_impl.work_id) then
+        perform enrichment.refuse('PT404', format('no work %s', enrichment_history_impl.work_id), 'work_id is an id of public.works');
+    end if;
+    perform enrichment.refuse_foreign_work(enrichment_history_impl.work_id);
+    return query
+    select
+        a.id, a.enrichment_queue_id, a.action::text, a.provider::text, a.source_record,
+        enrichment.source_url(a.provider, a.source_record ->> 'work_key'), a.confidence, a.fields_changed, a.match_details ->> 'sentence',
+        a.actor is not distinct from reader, a.created_at
+    from public.enrichment_audit_log as a
+    where a.work_id = enrichment_history_impl.work_id
+    order by a.created_at desc, a.id desc
+    limit 200;
+end
+$$;

@@ -1,0 +1,130 @@
+-- The own shelf line by line and in numbers: cover, state, what is missing, what waits for what.
+
+create type enrichment.library_line as (
+    work_id uuid, library_item_id uuid, edition_id uuid, title text, authors text [], cover_url text, first_publish_year integer,
+    status enrichment.queue_status, queue_id uuid, confidence enrichment.confidence, wait_reason text, next_attempt_after timestamptz,
+    last_error text, undone_at timestamptz, missing text [], cursor text
+);
+
+create type enrichment.library_summary as (
+    books integer, missing_cover integer, missing_something integer, pending integer, in_progress integer, completed integer,
+    needs_review integer, failed integer, skipped integer, covers_applied integer, next_due_at timestamptz, next_reason text
+);
+
+create view enrichment.shelf_lines with (security_invoker = true) as
+select
+    i.user_id, i.id as library_item_id, i.created_at as added_at, w.id as work_id, (e.edition).id as edition_id, w.title,
+    coalesce(
+        nullif(to_jsonb(i) ->> 'cover_override_url', ''),
+        case when (e.edition).id = i.preferred_edition_id then nullif((e.edition).cover_url, '') end, nullif(w.default_cover_url, '')
+    ) as cover_url,
+    w.first_publish_year, q.status, q.id as queue_id, q.confidence, q.wait_reason,
+    case when q.status = 'pending' then nullif(q.next_attempt_after, 'infinity') end as next_attempt_after, q.last_error, q.undone_at,
+    enrichment.missing_fields(w, e.edition) as missing
+from public.library_items as i
+join public.works as w on w.id = i.work_id
+left join lateral (
+    select own as edition
+    from public.editions as own
+    where own.work_id = w.id
+    order by own.id <> i.preferred_edition_id, coalesce(own.isbn13, '') = '', coalesce(own.isbn10, '') = '', own.created_at, own.id
+    limit 1
+) as e on true
+left join lateral (
+    select newest.*
+    from public.enrichment_queue as newest
+    where newest.work_id = w.id
+    order by newest.created_at desc, newest.id desc
+    limit 1
+) as q on true;
+revoke all on enrichment.shelf_lines from public, anon, authenticated, service_role;
+comment on view enrichment.shelf_lines is
+'Each book on a shelf as its reader sees it: the cover that is shown (override, preferred edition, work), what is missing, and its newest queue row.';
+
+create function enrichment.shelf_page(reader uuid, filter text, page_size integer, before_moment timestamptz, before_item uuid)
+returns uuid[]
+language plpgsql stable set search_path = '' set random_page_cost = 1.1 set plan_cache_mode = force_custom_plan
+as $$
+begin
+    if shelf_page.filter is null then
+        return array(
+            select i.id from public.library_items as i
+            where i.user_id = shelf_page.reader and (i.created_at, i.id) < (shelf_page.before_moment, shelf_page.before_item)
+            order by i.created_at desc, i.id desc limit shelf_page.page_size
+        );
+    end if;
+    return array(
+        select s.library_item_id from enrichment.shelf_lines as s
+        where s.user_id = shelf_page.reader and (s.added_at, s.library_item_id) < (shelf_page.before_moment, shelf_page.before_item)
+            and case
+                when shelf_page.filter = 'missing' then s.missing <> '{}' else s.status = shelf_page.filter::enrichment.queue_status
+            end
+        order by s.added_at desc, s.library_item_id desc limit shelf_page.page_size
+    );
+end
+$$;
+comment on function enrichment.shelf_page(uuid, text, integer, timestamptz, uuid) is
+'Ids of the newest books on a reader''s shelf before one, in one state (null: in any) or with something missing.';
+
+create function enrichment.enrichment_library_impl(filter text, page_size integer, cursor text)
+returns setof enrichment.library_line
+language plpgsql stable security definer set search_path = '' set jit = off set random_page_cost = 1.1
+as $$
+declare
+    reader uuid := enrichment.current_reader();
+    -- Moments as whole microseconds: exact, and without a character that a URL would change.
+    before text[] := regexp_match(enrichment_library_impl.cursor, '^([0-9]{1,17})_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
+    page uuid[];
+begin
+    perform enrichment.refuse_bad_page(enrichment_library_impl.page_size);
+    if enrichment_library_impl.filter <> 'missing' and enrichment_library_impl.filter <> all(enum_range(null::enrichment.queue_status)::text[]) then
+        perform enrichment.refuse('PT422', format('unknown filter %s', enrichment_library_impl.filter), 'use missing, or a status: pending, needs_review …');
+    end if;
+    if enrichment_library_impl.cursor is not null and before is null then
+        perform enrichment.refuse('PT422', 'cursor is not one that a page ended with', 'send the cursor of the last row, or null for the first page');
+    end if;
+    page := enrichment.shelf_page(
+        reader, enrichment_library_impl.filter, enrichment_library_impl.page_size,
+        coalesce(timestamptz 'epoch' + before[1]::bigint * interval '1 microsecond', 'infinity'),
+        coalesce(before[2], 'ffffffff-ffff-ffff-ffff-ffffffffffff')::uuid
+    );
+
+    return query
+    select
+        s.work_id, s.library_item_id, s.edition_id, s.title::text, enrichment.author_names(s.work_id), s.cover_url, s.first_publish_year::integer,
+        s.status, s.queue_id, s.confidence, s.wait_reason, s.next_attempt_after, s.last_error, s.undone_at, s.missing,
+        (extract(epoch from s.added_at) * 1000000)::bigint || '_' || s.library_item_id
+    from enrichment.shelf_lines as s
+    where s.library_item_id = any(page)
+    order by s.added_at desc, s.library_item_id desc;
+end
+$$;
+
+create function enrichment.enrichment_summary_impl()
+returns setof enrichment.library_summary
+language plpgsql stable security definer set search_path = '' set jit = off set random_page_cost = 1.1
+as $$
+declare
+    reader uuid := enrichment.current_reader();
+begin
+    return query
+    with books as materialized (
+        select
+            s.cover_url is null as is_bare, s.missing <> '{}' as is_missing, s.status, s.wait_reason, s.next_attempt_after,
+            exists (
+                select 1 from public.enrichment_queue as q where q.work_id = s.work_id and q.cover_applied and q.undone_at is null
+            ) as has_our_cover
+        from enrichment.shelf_lines as s
+        where s.user_id = reader
+    )
+
+    select
+        count(*)::integer, count(*) filter (where b.is_bare)::integer, count(*) filter (where b.is_missing)::integer,
+        count(*) filter (where b.status = 'pending')::integer, count(*) filter (where b.status = 'in_progress')::integer,
+        count(*) filter (where b.status = 'completed')::integer, count(*) filter (where b.status = 'needs_review')::integer,
+        count(*) filter (where b.status = 'failed')::integer, count(*) filter (where b.status = 'skipped')::integer,
+        count(*) filter (where b.has_our_cover)::integer, min(b.next_attempt_after),
+        (array_agg(b.wait_reason order by b.next_attempt_after nulls last) filter (where b.status = 'pending'))[1]
+    from books as b;
+end
+$$;

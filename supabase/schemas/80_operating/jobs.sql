@@ -1,0 +1,43 @@
+-- What happens by itself: pg_cron runs the sweep, takes back stale claims and throws away what is old. Everything it runs is a plain
+-- function call, so a project without pg_cron may call the same three verbs from anywhere. Last, what a living project needs once.
+
+create function enrichment.schedule_jobs()
+returns setof text
+language plpgsql set search_path = ''
+as $$
+begin
+    if to_regprocedure('cron.schedule(text, text, text)') is null then
+        raise notice 'pg_cron is not installed: nothing is scheduled; enable it, then select enrichment.schedule_jobs()';
+        return;
+    end if;
+    return query execute
+        'select job.name from unnest($1, $2, $3) as job (name, schedule, command)
+        cross join lateral cron.schedule(job.name, job.schedule, job.command)'
+        using
+            array['enrichment-sweep', 'enrichment-reset-stale', 'enrichment-prune'],
+            array['* * * * *', '* * * * *', '17 3 * * *'],
+            array[
+                'select count(*) from public.sweep_enrichment()', 'select count(*) from public.reset_stale_enrichment()',
+                'select count(*) from public.prune_enrichment()'
+            ];
+end
+$$;
+comment on function enrichment.schedule_jobs() is
+'Schedules sweep and stale reset every minute and prune once a night, under fixed names; running it again changes the jobs in place. Names of the jobs; none without pg_cron.';
+
+do $$
+begin
+    if exists (select 1 from pg_available_extensions where name = 'pg_cron' and installed_version is null) then
+        create extension pg_cron;
+        perform set_config('enrichment.brought', current_setting('enrichment.brought') || ',extension pg_cron', false);
+    end if;
+exception
+    when others then
+        raise notice 'pg_cron could not be enabled (%): enable it in the dashboard, then select enrichment.schedule_jobs()', sqlerrm;
+end
+$$;
+
+select enrichment.schedule_jobs();
+
+-- The works that are here already: once, where no reader waits for it.
+select enrichment.parse_new_works((select count(*)::integer from public.works));

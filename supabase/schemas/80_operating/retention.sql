@@ -1,0 +1,90 @@
+-- Throwing away what the settings say is old. Never an open row, a row in review, or a record of the host's.
+
+create type enrichment.pruned as (subject text, removed bigint);
+
+create function enrichment.prune_enrichment_impl()
+returns setof enrichment.pruned
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    kept enrichment.settings := (select s from enrichment.settings as s);
+    cron_runs bigint;
+begin
+    return query
+    with gone as (
+        delete from public.enrichment_queue as q
+        where q.id in (
+            select old.id from public.enrichment_queue as old
+            where old.finished_at < now() - make_interval(days => kept.keep_queue_days) limit 10000
+        )
+        returning 1
+    )
+
+    select 'enrichment_queue', count(*) from gone;
+
+    return query
+    with gone as (
+        delete from public.enrichment_audit_log as a
+        where a.id in (
+            select old.id from public.enrichment_audit_log as old
+            where old.created_at < now() - make_interval(days => kept.keep_audit_days) limit 10000
+        )
+        returning 1
+    )
+
+    select 'enrichment_audit_log', count(*) from gone;
+
+    return query
+    with gone as (
+        delete from enrichment.imports as i where i.created_at < now() - make_interval(days => kept.keep_queue_days) returning 1
+    )
+
+    select 'imports', count(*) from gone;
+
+    return query
+    with gone as (
+        delete from enrichment.cover_queue as c
+        where c.id in (
+            select old.id from enrichment.cover_queue as old
+            where old.finished_at < now() - make_interval(days => kept.keep_queue_days) limit 10000
+        )
+        returning 1
+    )
+
+    select 'cover_queue', count(*) from gone;
+
+    -- Once a night, covers that the host has hot-linked since are looked for.
+    update enrichment.cover_backfill as b
+    set next_work_id = '00000000-0000-0000-0000-000000000000'
+    where kept.cover_mode = 'thumbnail' and b.next_work_id is null;
+
+    return query
+    with gone as (
+        delete from public.source_records as s
+        where s.entity_type in ('isbn_lookup', 'title_lookup')
+            and s.fetched_at < now() - make_interval(days => case when s.raw ? 'no_match' then kept.miss_valid_days else kept.record_valid_days end)
+        returning 1
+    )
+
+    select 'source_records', count(*) from gone;
+
+    return query
+    with gone as (
+        delete from enrichment.parsed_records as p
+        where p.fetched_at < now() - make_interval(days => case when p.is_miss then kept.miss_valid_days else kept.record_valid_days end)
+            or not exists (
+                select 1 from public.source_records as s
+                where s.provider = p.provider and s.entity_type = p.entity_type and s.provider_id = p.provider_id
+            )
+        returning 1
+    )
+
+    select 'parsed_records', count(*) from gone;
+
+    if to_regclass('cron.job_run_details') is not null then
+        execute 'delete from cron.job_run_details where end_time < now() - make_interval(days => $1)' using kept.keep_cron_runs_days;
+        get diagnostics cron_runs = row_count;
+        return query select 'cron.job_run_details', cron_runs;
+    end if;
+end
+$$;
