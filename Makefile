@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down reset status psql env migrate demo serve screenshots test pgtap pytest lint bench measure-calls measure-api measure-matching migration release names
+.PHONY: help venv up down reset status psql env migrate demo serve screenshots test test-all pgtap pytest lint bench measure-calls measure-api measure-matching migration release names
 
 help: ## what you can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,10 +67,13 @@ screenshots: venv ## draw the page for the README, on a phone and a desk, light 
 
 test: venv ## lint, pgTAP and pytest, in databases of their own; all of them, even if one fails
 	@$(STACK) guard
-	@status=0; for part in lint pgtap pytest; do $(MAKE) --no-print-directory $$part || status=1; done; exit $$status
+	@status=0; for part in lint 'pgtap ARGS=' pytest; do $(MAKE) --no-print-directory $$part || status=1; done; exit $$status
 
-pgtap: venv ## the tests in supabase/tests
-	@$(CHECKS) pgtap
+test-all: venv ## test, then pgTAP on Postgres 17 and 18, which are fetched; all of them, even if one fails
+	@status=0; for part in 'test PG=' 'pgtap PG=17 ARGS=' 'pgtap PG=18 ARGS='; do $(MAKE) --no-print-directory $$part || status=1; done; exit $$status
+
+pgtap: venv ## the tests in supabase/tests (ARGS=path picks a file or folder, PG=17 or 18 another Postgres)
+	@$(CHECKS) pgtap $(if $(PG),--postgres $(PG)) $(ARGS)
 
 pytest: venv ## the tests in tests (ARGS='-k name' picks some)
 	@$(STACK) guard

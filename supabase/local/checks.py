@@ -1,25 +1,29 @@
 """What `make lint` and `make pgtap` run against a real database, next to the linters that read files only.
 
 Both work in the test cluster (`.local/test`), in its database `postgres`, which has pg_cron and every
-migration; when a migration was edited, that database is made anew first.
+migration; when a migration was edited, that database is made anew first. pgTAP runs on Postgres 17 and 18 as
+well, in clusters of their own (`.local/test-17`), without pg_cron.
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 
 from packages import ROOT, PlatformError, node, say, supabase_cli
+from postgres import DEBIAN, MAJORS, Postgres
 from stack import Stack, refuse_foreign_project
 
 PGTAP = ROOT / "supabase" / "tests"
 HELPERS = PGTAP / "helpers.sql"
+USES_CRON = re.compile(r"(?<!')\bcron\.\w")  # inside quotes it is a word our functions answer, not a table
 OURS = ["public", "enrichment"]
 
 # Every function of ours, a trigger function once per table it fires on. plpgsql_check reads the body as
@@ -51,9 +55,10 @@ where p.pronamespace::regnamespace::text = any(%s) and p.prorettype = 'trigger':
 
 
 @contextmanager
-def migrated_database() -> Iterator[tuple[Stack, str]]:
+def migrated_database(postgres: Postgres = DEBIAN) -> Iterator[tuple[Stack, str]]:
     """The test cluster, its database `postgres` with the present migrations, and that database's address."""
-    stack = Stack("test", durable=False)
+    name = "test" if postgres == DEBIAN else f"test-{postgres.major}"
+    stack = Stack(name, durable=False, postgres=postgres)
     stack.up(rest=False, rebuild=True)
     try:
         yield stack, stack.database_url()
@@ -61,26 +66,56 @@ def migrated_database() -> Iterator[tuple[Stack, str]]:
         stack.down_if_unused()
 
 
-def pgtap() -> list[str]:
-    """Runs the pgTAP files under supabase/tests as role postgres, the helper verbs loaded first."""
+def pgtap(paths: Sequence[str] = (), postgres: Postgres = DEBIAN) -> list[str]:
+    """Runs the pgTAP files at `paths`, else all, as role postgres, the helper verbs loaded first.
+
+    Those that need pg_cron are left out, and named in the end, where the database has none.
+    """
     refuse_foreign_project("the tests")
-    files = [str(file.relative_to(ROOT)) for file in sorted(PGTAP.rglob("*.sql")) if file != HELPERS]
-    if not files:
-        say("No pgTAP tests in supabase/tests yet.")
-        return []
-    with migrated_database() as (stack, url):
+    tests = sorted({test for path in paths or [str(PGTAP)] for test in pgtap_tests(path)})
+    with migrated_database(postgres) as (stack, url):
         with psycopg.connect(url, autocommit=True) as connection:
+            has_cron = connection.execute("select to_regclass('cron.job')").fetchone() != (None,)
             connection.execute("drop schema if exists tests cascade")
             if HELPERS.exists():
                 connection.execute(HELPERS.read_bytes())
         server = ["--host", "127.0.0.1", "--port", str(stack.cluster.port), "--username", "postgres"]
         environment = os.environ | {"PGPASSWORD": stack.secrets.postgres_password}
-        done = subprocess.run(
-            ["pg_prove", "--dbname", "postgres", *server, *files], cwd=ROOT, env=environment
-        )
+        left_out = [] if has_cron else [test for test in tests if needs_cron(test)]
+        files = [_name(test) for test in tests if test not in left_out]
+        command = ["pg_prove", "--dbname", "postgres", *server, *files]
+        passed = bool(files) and subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("drop schema if exists tests cascade")
-    return [] if done.returncode == 0 else ["pg_prove"]
+    if left_out:
+        say(f"Left out, because there is no pg_cron here: {', '.join(map(_name, left_out))}.")
+    return [] if passed else ["pg_prove" if files else "no test remains"]
+
+
+def pgtap_tests(path: str) -> list[Path]:
+    """The tests at `path`: a file or a folder under supabase/tests, absolute or as seen from the repository.
+
+    Raises PlatformError if nothing is there, or no test.
+    """
+    place = (ROOT / path).resolve()
+    if not place.exists():
+        raise PlatformError(f"{path} does not exist.")
+    if not place.is_relative_to(PGTAP):
+        raise PlatformError(f"{path} is not under {_name(PGTAP)}, where the pgTAP tests are.")
+    files = place.rglob("*.sql") if place.is_dir() else [place]
+    tests = [file for file in files if file.suffix == ".sql" and file != HELPERS]
+    if not tests:
+        raise PlatformError(f"{path} holds no pgTAP tests.")
+    return tests
+
+
+def needs_cron(test: Path) -> bool:
+    """Whether a test works with pg_cron's tables or functions: without it, naming them fails."""
+    return USES_CRON.search(test.read_text()) is not None
+
+
+def _name(file: Path) -> str:
+    return str(file.relative_to(ROOT))
 
 
 def lint() -> list[str]:
@@ -148,11 +183,16 @@ def _run_quietly(command: list[str]) -> bool:
 
 
 def main() -> None:
-    """`checks.py lint` or `checks.py pgtap`; exits with 1 when something was found."""
+    """`checks.py lint` or `checks.py pgtap [path ...]`; exits with 1 when something was found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("check", choices=["lint", "pgtap"])
+    checks = parser.add_subparsers(dest="check", required=True)
+    checks.add_parser("lint")
+    options = checks.add_parser("pgtap")
+    options.add_argument("paths", nargs="*", metavar="path", help="a file or folder under supabase/tests")
+    options.add_argument("--postgres", type=int, choices=MAJORS, default=DEBIAN.major, help="major version")
+    chosen = parser.parse_args()
     try:
-        failed = {"lint": lint, "pgtap": pgtap}[parser.parse_args().check]()
+        failed = lint() if chosen.check == "lint" else pgtap(chosen.paths, Postgres(chosen.postgres))
     except (PlatformError, psycopg.OperationalError) as error:
         sys.exit(str(error))
     if failed:

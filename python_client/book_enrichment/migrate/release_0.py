@@ -92,7 +92,7 @@ def refuse_older(connection: Connection, baseline: Step) -> None:
     if missing:
         raise OlderThanRelease0(
             f"the installation here is older than what can be taken over: it has no {', '.join(missing)}",
-            hint="book-enrichment uninstall --keep-data, then book-enrichment migrate: it takes back what it knows",
+            hint="book-enrichment uninstall --keep-data, then book-enrichment migrate, take most of it along",
         )
 
 
