@@ -20,13 +20,17 @@ from supabase import create_async_client
 import packages
 import postgres
 import stack as local
+from book_enrichment.migrate import ForeignSteps
 from cluster import free_port, is_free
-from migrate import ChangedMigrations
+from drafting import sealed
 from packages import PlatformError
 from postgres import Postgres, Release
 from stack import Stack
 
+# A step of our own kind, as small as can be.
 SHELF = """
+create schema enrichment;
+create table enrichment.schema_versions (version int, name text, checksum text, works_with int, brought text[]);
 create table public.shelf (title text primary key);
 alter table public.shelf enable row level security;
 insert into public.shelf values ('Dune');
@@ -38,7 +42,7 @@ create function public.visitor() returns text language sql stable as 'select aut
 def throwaway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running stack with one small migration."""
     folder = tmp_path_factory.mktemp("migrations")
-    (folder / "20260101000000_shelf.sql").write_text(SHELF)
+    write_step(folder, 1, "20260101000000_shelf", SHELF)
     stack = Stack(f"throwaway-{os.getpid()}", durable=False, migrations=folder)
     stack.up()
     yield stack
@@ -51,6 +55,13 @@ def up(throwaway: Stack) -> Stack:
     """The same stack, brought up again if a test stopped it."""
     throwaway.up()
     return throwaway
+
+
+def write_step(folder: Path, version: int, name: str, text: str) -> Path:
+    """A migration that writes its row, as `make migration` drafts them."""
+    file = folder / f"{name}.sql"
+    file.write_text(sealed(text, version, name, version))
+    return file
 
 
 def connect(stack: Stack, database: str = "postgres") -> psycopg.Connection:
@@ -178,9 +189,8 @@ def test_postgres_schedules_through_functions_only(up):
 
 
 def test_an_edited_migration_is_noticed(up):
-    (file,) = up.migrations.glob("*.sql")
-    file.write_text(SHELF + "-- edited\n")
-    with pytest.raises(ChangedMigrations, match="20260101000000_shelf"):
+    write_step(up.migrations, 1, "20260101000000_shelf", SHELF + "-- edited\n")
+    with pytest.raises(ForeignSteps, match="20260101000000_shelf"):
         up.up()
     connect(up).execute("insert into public.shelf values ('Emma')")
     up.up(rebuild=True)
@@ -218,9 +228,11 @@ def test_a_stack_of_another_postgres_is_made_anew_and_may_lack_pg_cron(up, monke
 
 
 def test_a_failing_migration_leaves_nothing_behind(up):
-    file = up.migrations / "20260101000001_broken.sql"
-    file.write_text("create table public.half ();\nselect 1 / 0;\n")
-    with pytest.raises(PlatformError, match=r"broken\.sql failed"):
+    broken = "create table public.half ();\nselect 1 / 0;\n"
+    file = write_step(up.migrations, 2, "20260101000001_broken", broken)
+    with pytest.raises(
+        PlatformError, match="20260101000001_broken failed and was rolled back: division by zero"
+    ):
         up.migrate()
     file.unlink()
     assert connect(up).execute("select to_regclass('public.half')").fetchone() == (None,)

@@ -15,6 +15,7 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from book_enrichment.migrate import uninstall
 from packages import POSTGRES_BIN
 from stack import Stack
 
@@ -93,8 +94,14 @@ class HostApp:
         return rows
 
     def install(self) -> list[str]:
-        """Applies the migrations, as `make migrate` does; the names of those applied."""
+        """Applies the migrations, as `book-enrichment migrate` does; the names of those applied."""
         return self.stack.migrate(self.name)
+
+    def uninstall(self, keep_data: bool = False) -> list[str]:
+        """Takes everything out, as `book-enrichment uninstall` does; what it said."""
+        said: list[str] = []
+        uninstall(self.stack.database_url(self.name), keep_data, said.append)
+        return said
 
 
 @pytest.fixture(scope="module")
