@@ -111,7 +111,8 @@ def _sources() -> dict[str, str]:
     sources: dict[str, str] = {}
     for text in schema_files().values():
         for statement in split(text):
-            bare = re.sub(r"(?m)^\s*--[^\n]*\n", "", statement)
+            statement = re.sub(r"\A(--[^\n]*\n)+\n+", "", statement)  # the head of a file
+            bare = re.sub(r"(?m)^\s*--[^\n]*\n", "", statement).strip()
             made = re.match(
                 r"create (?:unique )?(table|view|function|type|trigger|index|policy) ([\w.]+)", bare
             )
@@ -175,18 +176,34 @@ def _creations(changed: list[str], was: dict[str, str], now: dict[str, str]) -> 
         if kind == "FUNCTION" and source and key in was and not _has_other_result(was[key], now[key]):
             yield source.replace("create function", "create or replace function", 1)
         elif kind == "ACL":
-            yield _grants(name, now[key])
+            continue
         elif kind in ("TABLE", "CONSTRAINT", "SEQUENCE") and key in was:
             yield _by_hand(key, was[key], now[key])
         elif source:
             yield source
         else:
             yield _by_hand(key, was.get(key, ""), now[key])
+    yield from _rights([key for key in changed if key.startswith("ACL ") and key in now], now)
 
 
-def _grants(name: str, dumped: str) -> str:
-    """Who may do what to an object, as pg_dump says it, from nothing on."""
-    return "\n".join(line for line in dumped.lower().splitlines() if " to postgres;" not in line)
+def _rights(changed: list[str], now: dict[str, str]) -> Iterator[str]:
+    """Who may do what: all is taken from everybody in one statement a kind, then given as pg_dump says."""
+    closed: dict[str, list[str]] = {}
+    given = []
+    for key in changed:
+        lines = now[key].lower().splitlines()
+        what = re.search(r" on (function|table|schema|type) (.*) (?:from|to) ", lines[0])
+        if what is None:
+            given.append(_by_hand(key, "", now[key]))
+            continue
+        closed.setdefault(what[1], []).append(re.sub(r"\(.*\)", "", what[2]))
+        given += [line.replace("grant all on function", "grant execute on function") for line in lines
+                  if line.startswith("grant ") and not line.endswith(" to postgres;")]
+    for kind, names in closed.items():
+        listed = ",\n".join(f"    {name}" for name in sorted(names))
+        yield f"revoke all on {kind}\n{listed}\nfrom public, anon, authenticated, service_role;"
+    if given:
+        yield "\n".join(given)
 
 
 def _by_hand(key: str, was: str, now: str) -> str:

@@ -60,3 +60,14 @@ begin
 end
 $$;
 comment on function enrichment.refuse_foreign_works(uuid[]) is 'PT404 for the first work that does not exist, PT403 for one that is not in the reader''s library.';
+
+create function enrichment.is_on_own_shelf(work_id uuid)
+returns boolean
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return exists (select 1 from public.library_items as i where i.work_id = is_on_own_shelf.work_id and i.user_id = auth.uid());
+end
+$$;
+comment on function enrichment.is_on_own_shelf(uuid) is
+'Whether a work is in the signed-in reader''s library. Policies ask it, so it looks with its owner''s eyes: a host may let readers see library_items or not.';

@@ -21,3 +21,13 @@ comment on column enrichment.schema_versions.works_with is 'The oldest version w
 comment on column enrichment.schema_versions.brought is
 'What the step made that is not ours, because the project had none: tables of the library, pg_cron, the bucket. Uninstalling takes it along where nobody uses it.';
 comment on column enrichment.schema_versions.applied_at is 'When; for a project of before version 1, when it was taken over.';
+
+create type enrichment.installed_version as (version integer, name text, works_with integer);
+comment on type enrichment.installed_version is 'What the database is at, and the oldest version whose package still works with it.';
+
+create function enrichment.enrichment_version_impl()
+returns setof enrichment.installed_version
+language sql stable security definer set search_path = ''
+as $$
+    select v.version, v.name, v.works_with from enrichment.schema_versions as v order by v.version desc limit 1
+$$;

@@ -63,7 +63,7 @@ as $$
             and coalesce(r.language <> c.edition_values ->> 'edition.language', false) is false
             and coalesce(r.format <> enrichment.format_of(c.edition_values ->> 'edition.format'), false) is false as is_same_edition
         from wanted as r
-        join enrichment.queue_records as x on x.queue_id = r.id
+        join enrichment.queue_records(score_candidates.queue_ids) as x on x.queue_id = r.id
         join enrichment.candidates as c
             on c.provider = x.provider and c.entity_type = x.entity_type and c.provider_id = x.provider_id
         left join enrichment.rejected_candidates as j

@@ -129,7 +129,7 @@ as $$
         b.is_rival
     from unnest(offer_values.books) as b
     join public.enrichment_queue as q on q.id = b.queue_id
-    join enrichment.wanted_fields as gaps on gaps.queue_id = b.queue_id
+    join enrichment.wanted_fields(array(select scored.queue_id from unnest(offer_values.books) as scored)) as gaps on gaps.queue_id = b.queue_id
     cross join enrichment.settings as s
     cross join lateral jsonb_each_text(b."values") as v
     where (b.is_rival or (b.place_at_provider = 1 and (b.confidence >= 'medium' or (b.confidence = 'low' and b.place = 1))))

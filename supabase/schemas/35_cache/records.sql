@@ -42,15 +42,29 @@ comment on column enrichment.candidates.isbns is '13-digit keys of the edition d
 comment on column enrichment.candidates.work_values is 'What it knows of the work: {"work.cover_url": "…"}.';
 comment on column enrichment.candidates.edition_values is 'What it knows of that edition: {"edition.publisher": "…"}.';
 
-create view enrichment.valid_records with (security_invoker = true) as
-select s.provider, s.entity_type, s.provider_id, s.fetched_at, s.raw ? 'no_match' as is_miss
-from enrichment.settings as t
-cross join public.source_records as s
--- The first line is for speed: to look into a large reply means to unpack it.
-where s.fetched_at > now() - make_interval(days => least(t.record_valid_days, t.miss_valid_days))
-    or s.fetched_at > now() - make_interval(days => case when s.raw ? 'no_match' then t.miss_valid_days else t.record_valid_days end);
-revoke all on enrichment.valid_records from public, anon, authenticated, service_role;
-comment on view enrichment.valid_records is 'Source records that still answer without a call: replies for record_valid_days, misses for miss_valid_days.';
+create type enrichment.oldest_answers as (reply_fetched_at timestamptz, miss_fetched_at timestamptz);
+comment on type enrichment.oldest_answers is 'When a reply and a miss must have been fetched at least to answer still.';
+
+create function enrichment.oldest_answers()
+returns enrichment.oldest_answers
+language sql stable set search_path = ''
+as $$
+    select now() - make_interval(days => s.record_valid_days), now() - make_interval(days => s.miss_valid_days) from enrichment.settings as s
+$$;
+comment on function enrichment.oldest_answers() is 'Replies answer without a call for record_valid_days, misses for miss_valid_days.';
+
+create function enrichment.still_answers(fetched_at timestamptz, raw jsonb, oldest enrichment.oldest_answers)
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+    -- The first comparison is for speed: to look into a large reply means to unpack it.
+    return fetched_at > greatest((oldest).reply_fetched_at, (oldest).miss_fetched_at)
+        or fetched_at > case when raw ? 'no_match' then (oldest).miss_fetched_at else (oldest).reply_fetched_at end;
+end
+$$;
+comment on function enrichment.still_answers(timestamptz, jsonb, enrichment.oldest_answers) is
+'Whether a source record answers without a call; oldest is what oldest_answers() says, asked once a statement.';
 
 create function enrichment.parse_records(queue_ids uuid[])
 returns void
@@ -61,9 +75,9 @@ declare
 begin
     with outdated as (
         select distinct r.provider, r.entity_type, r.provider_id, r.fetched_at
-        from enrichment.queue_records as r
+        from enrichment.queue_records(parse_records.queue_ids) as r
         left join enrichment.parsed_records as p using (provider, entity_type, provider_id)
-        where r.queue_id = any(parse_records.queue_ids) and p.fetched_at is distinct from r.fetched_at
+        where p.fetched_at is distinct from r.fetched_at
     ),
 
     marked as (

@@ -53,7 +53,7 @@ create table public.enrichment_queue (
 
 create unique index queue_one_open_row_per_work on public.enrichment_queue (work_id) where is_open;
 create unique index queue_one_undecided_review_per_work on public.enrichment_queue (work_id) where is_in_review;
-create index queue_due on public.enrichment_queue (priority, next_attempt_after) where is_open;
+create index queue_due on public.enrichment_queue (priority, next_attempt_after, id) where is_open;
 create index queue_by_work on public.enrichment_queue (work_id, created_at desc);
 create index queue_by_end on public.enrichment_queue (finished_at) where finished_at is not null;
 create index queue_by_edition on public.enrichment_queue (edition_id) where edition_id is not null;
@@ -66,12 +66,8 @@ grant select (
     match_details, attempt_count, max_attempts, next_attempt_after, wait_reason, last_error, undone_at, created_at, started_at,
     finished_at, updated_at
 ) on public.enrichment_queue to authenticated;
-create policy enrichment_queue_of_own_library on public.enrichment_queue for select to authenticated using (
-    exists (
-        select 1 from public.library_items as i
-        where i.work_id = enrichment_queue.work_id and i.user_id = (select auth.uid())
-    )
-);
+create policy enrichment_queue_of_own_library on public.enrichment_queue for select to authenticated
+using (enrichment.is_on_own_shelf(work_id));
 
 comment on table public.enrichment_queue is 'One row per work and wish for enrichment; at most one open and one undecided row per work.';
 comment on column public.enrichment_queue.work_id is 'What to enrich.';

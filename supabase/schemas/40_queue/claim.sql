@@ -36,7 +36,7 @@ as $$
         from public.enrichment_queue as due
         cross join enrichment.settings as s
         cross join lateral (select not s.auto_enabled and due.trigger_source <> 'manual_bulk') as switch (is_switched_off)
-        left join enrichment.needed_lookups as n on n.queue_id = due.id
+        left join enrichment.needed_lookups(postpone_unservable.queue_ids) as n on n.queue_id = due.id
         left join enrichment.providers as p on p.provider = n.provider
         where due.id = any(postpone_unservable.queue_ids)
     ) as waiting
@@ -107,13 +107,13 @@ begin
 
     select
         c.id, c.claim_token, c.work_id, c.edition_id, w.title, w.author_names, c.attempt_count::integer,
-        coalesce((
-            select jsonb_agg(jsonb_build_object('provider', n.provider, 'kind', n.kind, 'key', n.key, 'title', n.title, 'author', n.author))
-            from enrichment.needed_lookups as n
-            where n.queue_id = c.id
-        ), '[]')
+        case
+            when n.queue_id is null then '[]'
+            else jsonb_build_array(jsonb_build_object('provider', n.provider, 'kind', n.kind, 'key', n.key, 'title', n.title, 'author', n.author))
+        end
     from claimed as c
     join enrichment.parsed_works as w on w.work_id = c.work_id
+    left join enrichment.needed_lookups(servable_ids[1:batch]) as n on n.queue_id = c.id
     order by array_position(servable_ids, c.id);
 end
 $$;

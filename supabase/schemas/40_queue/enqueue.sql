@@ -56,15 +56,14 @@ begin
 
     select coalesce(array_agg(new_id), '{}') into complete_ids
     from unnest(new_ids) as new_id
-    where not exists (select 1 from enrichment.wanted_fields as gaps where gaps.queue_id = new_id);
+    where new_id not in (select gaps.queue_id from enrichment.wanted_fields(new_ids) as gaps);
 
     select coalesce(array_agg(q.id), '{}') into known_miss_ids
     from public.enrichment_queue as q
     where q.id = any(new_ids) and q.id <> all(complete_ids)
-        and not exists (select 1 from enrichment.needed_lookups as n where n.queue_id = q.id)
-        and not exists (
-            select 1 from enrichment.queue_records as r
-            where r.queue_id = q.id and r.fetched_at > coalesce(q.scored_at, '-infinity') and not r.is_miss
+        and q.id not in (select n.queue_id from enrichment.needed_lookups(new_ids) as n)
+        and q.id not in (
+            select r.queue_id from enrichment.queue_records(new_ids) as r where r.fetched_at > coalesce(r.scored_at, '-infinity') and not r.is_miss
         );
 
     with open_rows as (

@@ -21,8 +21,8 @@ begin
     perform enrichment.parse_new_works();
     -- A statement of its own: as a subquery it was run once per row under stale statistics, 109 s for 1,000 rows.
     select array_agg(distinct r.queue_id) into answerable_ids
-    from enrichment.queue_records as r
-    where r.is_open and r.fetched_at > coalesce(r.scored_at, '-infinity');
+    from enrichment.queue_records(array(select q.id from public.enrichment_queue as q where q.is_open)) as r
+    where r.fetched_at > coalesce(r.scored_at, '-infinity');
 
     perform enrichment.refresh_parsed_works(array(
         select q.work_id

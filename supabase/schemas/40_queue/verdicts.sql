@@ -105,13 +105,13 @@ as $$
     ),
 
     lookups as materialized (
-        select * from enrichment.possible_lookups as l where l.queue_id = any(reach_verdicts.queue_ids)
+        select * from enrichment.possible_lookups(reach_verdicts.queue_ids)
     ),
 
     wanted_lookups as (
         select l.*
         from lookups as l
-        join enrichment.wanted_fields as gaps on gaps.queue_id = l.queue_id
+        join enrichment.wanted_fields(reach_verdicts.queue_ids) as gaps on gaps.queue_id = l.queue_id
         left join offered as o on o.queue_id = l.queue_id
         where exists (
             select 1 from unnest(gaps.fields) as field where field = any(l.fills) and field <> all(coalesce(o.fields, '{}'))
@@ -134,8 +134,7 @@ as $$
 
     records as (
         select r.queue_id, array_agg(distinct r.provider) as providers
-        from enrichment.queue_records as r
-        where r.queue_id = any(reach_verdicts.queue_ids)
+        from enrichment.queue_records(reach_verdicts.queue_ids) as r
         group by r.queue_id
     )
 

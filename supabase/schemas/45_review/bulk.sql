@@ -60,7 +60,7 @@ begin
         from (
             select p.field, count(*) as times
             from public.enrichment_queue as q
-            join enrichment.wanted_fields as gaps on gaps.queue_id = q.id
+            join enrichment.wanted_fields(counted_fields.queue_ids) as gaps on gaps.queue_id = q.id
             cross join lateral jsonb_object_keys(q.match_details -> 'proposals') as p (field)
             where q.id = any(counted_fields.queue_ids) and p.field = any(gaps.fields)
                 and (counted_fields.fields is null or p.field = any(counted_fields.fields))

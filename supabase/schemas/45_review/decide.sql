@@ -105,7 +105,7 @@ begin
         coalesce(array_agg(p.key order by p.key) filter (where p.key = any(ticked) and p.key = any(gaps.fields)), '{}')
     into offers, applied
     from jsonb_each(proposals) as p
-    left join enrichment.wanted_fields as gaps on gaps.queue_id = reviewed.id;
+    left join enrichment.wanted_fields(array[reviewed.id]) as gaps on true;
 
     perform enrichment.write_values(offers, 'approved', enrichment.acting_reader());
     insert into enrichment.filled_fields (entity_id, field, provider, candidate_key)

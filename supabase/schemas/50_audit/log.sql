@@ -29,12 +29,8 @@ grant select (
     id, enrichment_queue_id, work_id, edition_id, action, provider, source_record, confidence, fields_changed, previous_values,
     match_details, created_at
 ) on public.enrichment_audit_log to authenticated;
-create policy enrichment_audit_log_of_own_library on public.enrichment_audit_log for select to authenticated using (
-    exists (
-        select 1 from public.library_items as i
-        where i.work_id = enrichment_audit_log.work_id and i.user_id = (select auth.uid())
-    )
-);
+create policy enrichment_audit_log_of_own_library on public.enrichment_audit_log for select to authenticated
+using (enrichment.is_on_own_shelf(work_id));
 
 comment on table public.enrichment_audit_log is 'What was changed in the catalogue, by whom and why, with the values before and after; never updated.';
 comment on column public.enrichment_audit_log.enrichment_queue_id is 'The queue row that did it; null for what an import''s own columns filled, or once that row is pruned.';

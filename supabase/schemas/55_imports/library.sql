@@ -11,6 +11,7 @@ as $$
 declare
     this_import uuid := coalesce(import_library_impl.import_id, gen_random_uuid());
     new_rows integer[];
+    enqueued_ids uuid[];
 begin
     if jsonb_typeof(import_library_impl."rows") is distinct from 'array' or jsonb_array_length(import_library_impl."rows") > 500 then
         perform enrichment.refuse('PT422', 'rows is not an array of at most 500 elements', 'send a file in chunks, with the same import_id');
@@ -76,11 +77,14 @@ begin
     perform enrichment.fill_from_import(this_import, import_library_impl.user_id);
     perform enrichment.shelve_import(this_import, import_library_impl.user_id);
 
+    enqueued_ids := array(
+        select r.queue_id from enrichment.import_rows as r
+        where r.import_id = this_import and r.row_number = any(new_rows) and r.enrichment = 'enqueued'
+    );
+
     with completed as (
         delete from public.enrichment_queue as q
-        using enrichment.import_rows as r
-        where r.import_id = this_import and r.row_number = any(new_rows) and r.enrichment = 'enqueued' and q.id = r.queue_id
-            and not exists (select 1 from enrichment.wanted_fields as gaps where gaps.queue_id = q.id)
+        where q.id = any(enqueued_ids) and q.id not in (select gaps.queue_id from enrichment.wanted_fields(enqueued_ids) as gaps)
         returning q.id
     )
 

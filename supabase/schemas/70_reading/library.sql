@@ -11,35 +11,48 @@ create type enrichment.library_summary as (
     needs_review integer, failed integer, skipped integer, covers_applied integer, next_due_at timestamptz, next_reason text
 );
 
-create view enrichment.shelf_lines with (security_invoker = true) as
-select
-    i.user_id, i.id as library_item_id, i.created_at as added_at, w.id as work_id, (e.edition).id as edition_id, w.title,
-    coalesce(
-        nullif(to_jsonb(i) ->> 'cover_override_url', ''),
-        case when (e.edition).id = i.preferred_edition_id then nullif((e.edition).cover_url, '') end, nullif(w.default_cover_url, '')
-    ) as cover_url,
-    w.first_publish_year, q.status, q.id as queue_id, q.confidence, q.wait_reason,
-    case when q.status = 'pending' then nullif(q.next_attempt_after, 'infinity') end as next_attempt_after, q.last_error, q.undone_at,
-    enrichment.missing_fields(w, e.edition) as missing
-from public.library_items as i
-join public.works as w on w.id = i.work_id
-left join lateral (
-    select own as edition
-    from public.editions as own
-    where own.work_id = w.id
-    order by own.id <> i.preferred_edition_id, coalesce(own.isbn13, '') = '', coalesce(own.isbn10, '') = '', own.created_at, own.id
-    limit 1
-) as e on true
-left join lateral (
-    select newest.*
-    from public.enrichment_queue as newest
-    where newest.work_id = w.id
-    order by newest.created_at desc, newest.id desc
-    limit 1
-) as q on true;
-revoke all on enrichment.shelf_lines from public, anon, authenticated, service_role;
-comment on view enrichment.shelf_lines is
-'Each book on a shelf as its reader sees it: the cover that is shown (override, preferred edition, work), what is missing, and its newest queue row.';
+create type enrichment.shelf_line as (
+    library_item_id uuid, added_at timestamptz, work_id uuid, edition_id uuid, title text, cover_url text, first_publish_year integer,
+    status enrichment.queue_status, queue_id uuid, confidence enrichment.confidence, wait_reason text, next_attempt_after timestamptz,
+    last_error text, undone_at timestamptz, missing text []
+);
+
+create function enrichment.shelf_lines(reader uuid, library_item_ids uuid[])
+returns setof enrichment.shelf_line
+language plpgsql stable set search_path = '' set random_page_cost = 1.1 set plan_cache_mode = force_custom_plan
+as $$
+begin
+    return query
+    select
+        i.id, i.created_at, w.id, (e.edition).id, w.title::text,
+        coalesce(
+            nullif(to_jsonb(i) ->> 'cover_override_url', ''),
+            case when (e.edition).id = i.preferred_edition_id then nullif((e.edition).cover_url, '') end, nullif(w.default_cover_url, '')
+        ),
+        w.first_publish_year::integer, q.status, q.id, q.confidence, q.wait_reason,
+        case when q.status = 'pending' then nullif(q.next_attempt_after, 'infinity') end, q.last_error, q.undone_at,
+        enrichment.missing_fields(w, e.edition)
+    from public.library_items as i
+    join public.works as w on w.id = i.work_id
+    left join lateral (
+        select own as edition
+        from public.editions as own
+        where own.work_id = w.id
+        order by own.id <> i.preferred_edition_id, coalesce(own.isbn13, '') = '', coalesce(own.isbn10, '') = '', own.created_at, own.id
+        limit 1
+    ) as e on true
+    left join lateral (
+        select newest.*
+        from public.enrichment_queue as newest
+        where newest.work_id = w.id
+        order by newest.created_at desc, newest.id desc
+        limit 1
+    ) as q on true
+    where i.user_id = shelf_lines.reader and (shelf_lines.library_item_ids is null or i.id = any(shelf_lines.library_item_ids));
+end
+$$;
+comment on function enrichment.shelf_lines(uuid, uuid[]) is
+'Books on a shelf as their reader sees them, all or the named ones: the cover that is shown (override, preferred edition, work), what is missing, and the newest queue row.';
 
 create function enrichment.shelf_page(reader uuid, filter text, page_size integer, before_moment timestamptz, before_item uuid)
 returns uuid[]
@@ -52,14 +65,26 @@ begin
             where i.user_id = shelf_page.reader and (i.created_at, i.id) < (shelf_page.before_moment, shelf_page.before_item)
             order by i.created_at desc, i.id desc limit shelf_page.page_size
         );
+    elsif shelf_page.filter = 'missing' then
+        return array(
+            select s.library_item_id from enrichment.shelf_lines(shelf_page.reader, null) as s
+            where s.missing <> '{}' and (s.added_at, s.library_item_id) < (shelf_page.before_moment, shelf_page.before_item)
+            order by s.added_at desc, s.library_item_id desc limit shelf_page.page_size
+        );
     end if;
     return array(
-        select s.library_item_id from enrichment.shelf_lines as s
-        where s.user_id = shelf_page.reader and (s.added_at, s.library_item_id) < (shelf_page.before_moment, shelf_page.before_item)
-            and case
-                when shelf_page.filter = 'missing' then s.missing <> '{}' else s.status = shelf_page.filter::enrichment.queue_status
-            end
-        order by s.added_at desc, s.library_item_id desc limit shelf_page.page_size
+        select i.id
+        from public.library_items as i
+        cross join lateral (
+            select newest.status
+            from public.enrichment_queue as newest
+            where newest.work_id = i.work_id
+            order by newest.created_at desc, newest.id desc
+            limit 1
+        ) as q
+        where i.user_id = shelf_page.reader and (i.created_at, i.id) < (shelf_page.before_moment, shelf_page.before_item)
+            and q.status = shelf_page.filter::enrichment.queue_status
+        order by i.created_at desc, i.id desc limit shelf_page.page_size
     );
 end
 $$;
@@ -91,11 +116,10 @@ begin
 
     return query
     select
-        s.work_id, s.library_item_id, s.edition_id, s.title::text, enrichment.author_names(s.work_id), s.cover_url, s.first_publish_year::integer,
+        s.work_id, s.library_item_id, s.edition_id, s.title, enrichment.author_names(s.work_id), s.cover_url, s.first_publish_year,
         s.status, s.queue_id, s.confidence, s.wait_reason, s.next_attempt_after, s.last_error, s.undone_at, s.missing,
         (extract(epoch from s.added_at) * 1000000)::bigint || '_' || s.library_item_id
-    from enrichment.shelf_lines as s
-    where s.library_item_id = any(page)
+    from enrichment.shelf_lines(reader, page) as s
     order by s.added_at desc, s.library_item_id desc;
 end
 $$;
@@ -114,8 +138,7 @@ begin
             exists (
                 select 1 from public.enrichment_queue as q where q.work_id = s.work_id and q.cover_applied and q.undone_at is null
             ) as has_our_cover
-        from enrichment.shelf_lines as s
-        where s.user_id = reader
+        from enrichment.shelf_lines(reader, null) as s
     )
 
     select

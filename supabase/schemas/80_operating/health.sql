@@ -2,37 +2,6 @@
 
 create type enrichment.health_check as (name text, state text, message text, hint text);
 
-create function enrichment.health_of_verbs(verbs jsonb)
-returns setof enrichment.health_check
-language sql stable set search_path = ''
-as $$
-    with missing as (
-        select string_agg(wanted.key, ', ' order by wanted.key) as names
-        from jsonb_each(health_of_verbs.verbs) as wanted
-        where not exists (
-            select 1 from pg_catalog.pg_proc as p
-            where p.pronamespace = 'public'::regnamespace and p.proname = wanted.key
-                and to_jsonb(coalesce(p.proargnames, '{}')) @> wanted.value
-        )
-    )
-
-    select
-        'migrations',
-        case when m.names is null and to_regprocedure('enrichment.schedule_jobs()') is not null then 'ok' else 'fail' end,
-        case
-            when m.names is not null then 'these verbs are missing or of another version: ' || m.names
-            when to_regprocedure('enrichment.schedule_jobs()') is null then 'the last migration is missing: nothing is scheduled'
-            else 'every verb the client calls is there'
-        end,
-        case
-            when m.names is not null or to_regprocedure('enrichment.schedule_jobs()') is null
-                then 'apply the migrations of the same version as the client: make migrate, or supabase db push'
-        end
-    from missing as m
-$$;
-comment on function enrichment.health_of_verbs(jsonb) is
-'Whether public has each verb with at least the named parameters ({"claim_enrichment": ["worker_name", "batch_size"], …}), and the last migration ran.';
-
 create function enrichment.health_of_jobs()
 returns setof enrichment.health_check
 language plpgsql stable set search_path = ''
@@ -275,30 +244,7 @@ end
 $$;
 comment on function enrichment.health_of_storage() is 'How much room is left for rows, and whether covers that are to be stored have a bucket and room in their budget.';
 
-create function enrichment.health_of_realtime()
-returns setof enrichment.health_check
-language sql stable set search_path = ''
-as $$
-    select
-        'realtime', case when is_there and not is_published then 'warn' else 'ok' end,
-        case
-            when not is_there then 'no Realtime here: pages ask again every few seconds'
-            when is_published then 'pages see changes at once'
-            else 'pages ask again every few seconds, because enrichment_queue is not published'
-        end,
-        case when is_there and not is_published then 'alter publication supabase_realtime add table public.enrichment_queue' end
-    from (
-        select
-            exists (select 1 from pg_catalog.pg_publication as p where p.pubname = 'supabase_realtime') as is_there,
-            exists (
-                select 1 from pg_catalog.pg_publication_tables as t
-                where t.pubname = 'supabase_realtime' and t.schemaname = 'public' and t.tablename = 'enrichment_queue'
-            ) as is_published
-    ) as publication
-$$;
-comment on function enrichment.health_of_realtime() is 'Whether Realtime publishes the queue.';
-
-create function enrichment.enrichment_health_impl(verbs jsonb)
+create function enrichment.enrichment_health_impl(verbs jsonb, bodies jsonb)
 returns setof enrichment.health_check
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -306,8 +252,14 @@ begin
     if jsonb_typeof(enrichment_health_impl.verbs) is distinct from 'object' then
         perform enrichment.refuse('PT422', 'verbs is not a JSON object', 'send {"verb": ["parameter", …], …}, or nothing');
     end if;
+    if jsonb_typeof(enrichment_health_impl.bodies) is distinct from 'object' then
+        perform enrichment.refuse('PT422', 'bodies is not a JSON object', 'send {"schema.function": "md5 of its body", …}, or nothing');
+    end if;
     return query
     select * from enrichment.health_of_verbs(enrichment_health_impl.verbs)
+    union all select * from enrichment.health_of_functions(enrichment_health_impl.bodies)
+    union all select * from enrichment.health_of_host()
+    union all select * from enrichment.health_of_tables()
     union all select * from enrichment.health_of_jobs()
     union all select * from enrichment.health_of_settings()
     union all select * from enrichment.health_of_providers()

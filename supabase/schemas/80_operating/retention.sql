@@ -2,6 +2,27 @@
 
 create type enrichment.pruned as (subject text, removed bigint);
 
+create function enrichment.analyze_small_tables()
+returns void
+language plpgsql set search_path = ''
+as $$
+declare
+    small regclass;
+begin
+    for small in
+        select c.oid
+        from pg_catalog.pg_class as c
+        where c.oid in ('public.users'::regclass, 'enrichment.settings'::regclass, 'enrichment.providers'::regclass)
+            and pg_catalog.pg_stat_get_last_analyze_time(c.oid) is null and pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid) is null
+            and pg_catalog.pg_has_role(c.relowner, 'usage')
+    loop
+        execute format('analyze %s', small);
+    end loop;
+end
+$$;
+comment on function enrichment.analyze_small_tables() is
+'Tells the planner once how small users, settings and providers are: below fifty changes autoanalyze never comes, and it expects hundreds of rows.';
+
 create function enrichment.prune_enrichment_impl()
 returns setof enrichment.pruned
 language plpgsql security definer set search_path = '' set jit = off
@@ -10,6 +31,8 @@ declare
     kept enrichment.settings := (select s from enrichment.settings as s);
     cron_runs bigint;
 begin
+    perform enrichment.analyze_small_tables();
+
     return query
     with gone as (
         delete from public.enrichment_queue as q

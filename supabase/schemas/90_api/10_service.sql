@@ -2,6 +2,15 @@
 -- as its caller over a private twin (`enrichment.<verb>_impl`) that runs as its owner: a SECURITY DEFINER function in an exposed schema
 -- is what the platform's advisors warn of (lints 0028 and 0029), and the private schema is not exposed. This page closes everything first.
 
+create function public.enrichment_version()
+returns setof enrichment.installed_version
+language sql stable set search_path = ''
+as $$
+    select * from enrichment.enrichment_version_impl()
+$$;
+comment on function public.enrichment_version() is
+'What version of book enrichment is installed, and the oldest version whose Python package still works with it.';
+
 create function public.configure_enrichment(changes jsonb default '{}')
 returns setof enrichment.setting
 language sql set search_path = ''
@@ -188,14 +197,14 @@ $$;
 comment on function public.enrichment_due() is
 'When a worker should come back: due_at and due_in (seconds, 0 for now) of the next pending row, why it waits, and how many are pending and in progress. both are null where nothing will be due by itself.';
 
-create function public.enrichment_health(verbs jsonb default '{}')
+create function public.enrichment_health(verbs jsonb default '{}', bodies jsonb default '{}')
 returns setof enrichment.health_check
 language sql stable set search_path = ''
 as $$
-    select * from enrichment.enrichment_health_impl(enrichment_health.verbs)
+    select * from enrichment.enrichment_health_impl(enrichment_health.verbs, enrichment_health.bodies)
 $$;
-comment on function public.enrichment_health(jsonb) is
-'One check a line: name, state (ok, warn, fail), message, hint (what to do; null where all is well). verbs names what the client is going to call, with its parameters, so that a database of another version is noticed.';
+comment on function public.enrichment_health(jsonb, jsonb) is
+'One check a line: name, state (ok, warn, fail), message, hint (what to do; null where all is well). verbs names what the client is going to call, with its parameters; bodies is the md5 of each function''s body as the client''s version has it, by its name with its schema. So a database of another version is noticed, and what was changed by hand.';
 
 create function public.prune_enrichment()
 returns setof enrichment.pruned
@@ -209,6 +218,7 @@ comment on function public.prune_enrichment() is
 revoke all on all functions in schema enrichment from public, anon, authenticated, service_role;
 
 revoke all on function
+    public.enrichment_version,
     public.configure_enrichment,
     public.reserve_provider_calls,
     public.report_provider_calls,
@@ -233,6 +243,7 @@ revoke all on function
 from public, anon, authenticated, service_role;
 
 grant execute on function
+    public.enrichment_version, enrichment.enrichment_version_impl,
     public.configure_enrichment, enrichment.configure_enrichment_impl,
     public.reserve_provider_calls, enrichment.reserve_provider_calls_impl,
     public.report_provider_calls, enrichment.report_provider_calls_impl,

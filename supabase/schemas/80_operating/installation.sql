@@ -1,0 +1,177 @@
+-- Whether what was installed is still there and whole: verbs, function bodies, row level security, the host's columns we rely on, and
+-- whether readers hear of changes. health.sql asks these first.
+
+create function enrichment.health_of_verbs(verbs jsonb)
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    with missing as (
+        select string_agg(wanted.key, ', ' order by wanted.key) as names
+        from jsonb_each(health_of_verbs.verbs) as wanted
+        where not exists (
+            select 1 from pg_catalog.pg_proc as p
+            where p.pronamespace = 'public'::regnamespace and p.proname = wanted.key
+                and to_jsonb(coalesce(p.proargnames, '{}')) @> wanted.value
+        )
+    )
+
+    select
+        'migrations',
+        case when m.names is null and to_regprocedure('enrichment.schedule_jobs()') is not null then 'ok' else 'fail' end,
+        case
+            when m.names is not null then 'these verbs are missing or of another version: ' || m.names
+            when to_regprocedure('enrichment.schedule_jobs()') is null then 'the last migration is missing: nothing is scheduled'
+            else 'every verb the client calls is there'
+        end,
+        case
+            when m.names is not null or to_regprocedure('enrichment.schedule_jobs()') is null
+                then 'apply the migrations of the same version as the client: make migrate, or supabase db push'
+        end
+    from missing as m
+$$;
+comment on function enrichment.health_of_verbs(jsonb) is
+'Whether public has each verb with at least the named parameters ({"claim_enrichment": ["worker_name", "batch_size"], …}), and the last migration ran.';
+
+create function enrichment.health_of_functions(bodies jsonb)
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    with changed as (
+        select string_agg(wanted.key, ', ' order by wanted.key) as names
+        from jsonb_each_text(health_of_functions.bodies) as wanted
+        where not exists (
+            select 1 from pg_catalog.pg_proc as p
+            where p.pronamespace = to_regnamespace(split_part(wanted.key, '.', 1)) and p.proname = split_part(wanted.key, '.', 2)
+                and md5(p.prosrc) = wanted.value
+        )
+    )
+
+    select
+        'functions', case when c.names is null then 'ok' else 'warn' end,
+        case when c.names is null then 'as released' else 'changed by hand, or missing: ' || c.names end,
+        case when c.names is not null then 'book-enrichment migrate --restore makes them as released; what you changed is lost then' end
+    from changed as c
+    where health_of_functions.bodies <> '{}'
+$$;
+comment on function enrichment.health_of_functions(jsonb) is
+'Whether each function reads as the client''s version has it: bodies is {"schema.function": "md5 of its body"}. No line where none is named.';
+
+create function enrichment.host_columns()
+returns table (table_name text, column_name text)
+language sql immutable set search_path = ''
+as $$
+    select expected.table_name, column_name
+    from (values
+        ('users', 'id handle'),
+        ('works', 'id title description first_publish_year default_cover_url created_at updated_at'),
+        ('works', 'enrichment_status enrichment_confidence last_enriched_at'),
+        ('editions', 'id work_id isbn10 isbn13 publisher publish_date language format cover_url total_pages total_audio_minutes'),
+        ('editions', 'created_at updated_at'),
+        ('authors', 'id name'),
+        ('work_authors', 'work_id author_id'),
+        ('external_ids', 'entity_type entity_id provider provider_id'),
+        ('source_records', 'provider entity_type provider_id raw fetched_at'),
+        ('library_items', 'id user_id work_id preferred_edition_id status visibility rating tags created_at')
+    ) as expected (table_name, column_names)
+    cross join lateral unnest(string_to_array(expected.column_names, ' ')) as column_name
+$$;
+comment on function enrichment.host_columns() is 'The columns of the library in public that we read or write; others are the host''s own business.';
+
+create function enrichment.health_of_host()
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    with missing as (
+        select string_agg(format('%s.%s', wanted.table_name, wanted.column_name), ', ' order by wanted.table_name, wanted.column_name) as names
+        from enrichment.host_columns() as wanted
+        where not exists (
+            select 1 from pg_catalog.pg_attribute as a
+            where a.attrelid = to_regclass('public.' || wanted.table_name) and a.attname = wanted.column_name and not a.attisdropped
+        )
+    )
+
+    select
+        'library', case when m.names is null then 'ok' else 'fail' end,
+        case when m.names is null then 'every column we read or write is there' else 'not there any more: ' || m.names end,
+        case when m.names is not null then 'imports, sweep and worker fail without: bring them back, under these names' end
+    from missing as m
+$$;
+comment on function enrichment.health_of_host() is 'Whether the columns of the host''s tables that we rely on are there.';
+
+create function enrichment.health_of_tables()
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    with open_tables as (
+        select string_agg(c.oid::regclass::text, ', ' order by c.oid::regclass::text) as names
+        from pg_catalog.pg_class as c
+        where c.relkind = 'r' and not c.relrowsecurity and (
+            c.relnamespace = 'enrichment'::regnamespace
+            or c.oid in (to_regclass('public.enrichment_queue'), to_regclass('public.enrichment_audit_log'))
+        )
+    )
+
+    select
+        'row security', case when t.names is null then 'ok' else 'fail' end,
+        case when t.names is null then 'is on for every table of ours' else 'is off for: ' || t.names end,
+        case when t.names is not null then format('alter table %s enable row level security, for each', split_part(t.names, ', ', 1)) end
+    from open_tables as t
+$$;
+comment on function enrichment.health_of_tables() is 'Whether row level security is on for our tables.';
+
+create function enrichment.look_as_reader()
+returns text
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    perform 1 from public.enrichment_queue as q limit 1;
+    perform 1 from public.enrichment_audit_log as a limit 1;
+    return null;
+exception
+    when others then
+        return sqlerrm;
+end
+$$;
+comment on function enrichment.look_as_reader() is
+'Why a reader cannot look into queue and audit log; null where one can. It belongs to role authenticated and runs with its rights, as Realtime does.';
+
+-- Who owns a function in a schema must have been allowed to make one there.
+do $$
+begin
+    grant create on schema enrichment to authenticated;
+    alter function enrichment.look_as_reader() owner to authenticated;
+    revoke create on schema enrichment from authenticated;
+exception
+    when insufficient_privilege then
+        raise notice 'doctor cannot try whether readers see the queue: %', sqlerrm;
+end
+$$;
+
+create function enrichment.health_of_realtime()
+returns setof enrichment.health_check
+language plpgsql stable set search_path = ''
+as $$
+declare
+    is_there boolean := exists (select 1 from pg_catalog.pg_publication as p where p.pubname = 'supabase_realtime');
+    is_published boolean := exists (
+        select 1 from pg_catalog.pg_publication_tables as t
+        where t.pubname = 'supabase_realtime' and t.schemaname = 'public' and t.tablename = 'enrichment_queue'
+    );
+    obstacle text := enrichment.look_as_reader();
+begin
+    return query
+    select
+        'realtime', case when obstacle is not null or (is_there and not is_published) then 'warn' else 'ok' end,
+        case
+            when obstacle is not null then 'readers cannot look into the queue, so Realtime tells nobody: ' || obstacle
+            when not is_there then 'no Realtime here: pages ask again every few seconds'
+            when is_published then 'pages see changes at once'
+            else 'pages ask again every few seconds, because enrichment_queue is not published'
+        end,
+        case
+            when obstacle is not null then 'book-enrichment migrate --restore grants it again'
+            when is_there and not is_published then 'select enrichment.publish_queue()'
+        end;
+end
+$$;
+comment on function enrichment.health_of_realtime() is 'Whether Realtime publishes the queue, and whether a reader may see what it publishes: tried, not looked up.';
