@@ -1,10 +1,19 @@
-"""What upgrades start from: release 0, filled with decisions."""
+"""What upgrades start from: release 0, filled with decisions, and the assertions about them, each of which
+notices its loss."""
 
+import copy
 import hashlib
+from collections.abc import Callable
 
+import psycopg
 import pytest
 
 import release_0
+from decisions import PROMISES, assert_decisions_stand
+from mistakes import MISTAKES
+from snapshots import MAY_GROW, Snapshot, assert_rows_are_kept, snapshot
+
+LOST = (AssertionError, psycopg.Error, pytest.fail.Exception)
 
 
 def test_release_0_is_what_was_released() -> None:
@@ -71,3 +80,92 @@ def test_every_state_is_there(filled_host) -> None:
     assert covers == {"pending", "in_progress", "completed"}
     assert [table for table, rows in filled.rows.items() if not rows] == []
     assert {row["is_dismissed"] for row in filled.rows["enrichment.rejected_candidates"]} == {True, False}
+
+
+def test_everything_stands_where_nothing_happened(copied_host, filled_host) -> None:
+    """Without an upgrade, every row is kept and every promise holds."""
+    _, filled = filled_host
+    assert_decisions_stand(copied_host, filled)
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_each_promise_holds_alone(filled_host, promise) -> None:
+    """No promise leans on another, so one that fails has failed by itself."""
+    host, filled = filled_host
+    with host.rehearsal() as rehearsed:
+        promise(rehearsed, filled)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_noticed(filled_host, mistake) -> None:
+    """The promise that a careless upgrade would break, fails."""
+    host, filled = filled_host
+    statements, promise = MISTAKES[mistake]
+    with host.rehearsal() as rehearsed:
+        with rehearsed.connect() as connection:
+            connection.execute(statements)
+        with pytest.raises(LOST):
+            promise(rehearsed, filled)
+
+
+def test_what_is_rehearsed_never_happens(filled_host) -> None:
+    """Promises and mistakes leave the database as it was filled."""
+    host, filled = filled_host
+    with host.rehearsal() as rehearsed:
+        assert_decisions_stand(rehearsed, filled)
+        assert snapshot(rehearsed) != filled.rows
+    assert snapshot(host) == filled.rows
+
+
+def test_each_promise_can_be_broken() -> None:
+    """No promise is so weak that none of the mistakes breaks it."""
+    assert {promise for _, promise in MISTAKES.values()} == set(PROMISES)
+
+
+def lose(rows: list) -> None:
+    """A row is gone."""
+    rows.pop()
+
+
+def double(rows: list) -> None:
+    """A row is there twice."""
+    rows.append(rows[0])
+
+
+def change(rows: list) -> None:
+    """One value of one row is another one."""
+    rows[-1][list(rows[-1])[-1]] = "another value"
+
+
+def drop(rows: list) -> None:
+    """A column is gone."""
+    for row in rows:
+        row.popitem()
+
+
+@pytest.mark.parametrize("deed", [lose, double, change, drop])
+def test_a_change_of_any_table_is_noticed(filled_host, deed: Callable[[list], None]) -> None:
+    """In each table, a row that is lost or doubled, a value that changed, a column that is gone."""
+    _, filled = filled_host
+    for table in filled.rows:
+        after = changed(filled.rows, table, deed)
+        if deed is double and table in MAY_GROW:
+            assert_rows_are_kept(filled.rows, after)
+            continue
+        with pytest.raises(AssertionError, match=table):
+            assert_rows_are_kept(filled.rows, after)
+
+
+def test_new_columns_may_come(filled_host) -> None:
+    """A later release may know more of each row."""
+    _, filled = filled_host
+    for table in filled.rows:
+        more = changed(filled.rows, table, lambda rows: [row.update(since_release_1=True) for row in rows])
+        assert_rows_are_kept(filled.rows, more)
+
+
+def changed(rows: Snapshot, table: str, deed: Callable[[list], object]) -> Snapshot:
+    """The snapshot after something happened to one table."""
+    after = {**rows, table: copy.deepcopy(rows[table])}
+    deed(after[table])
+    return after
