@@ -5,6 +5,7 @@ side by side get different clones. Nothing here touches the person's own stack, 
 environment is refused.
 """
 
+import itertools
 import os
 import socket
 import uuid
@@ -16,6 +17,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from host_app import HostApp
 from packages import LOCAL, PlatformError
 from stack import Stack, refuse_foreign_project
 
@@ -149,6 +151,22 @@ def create_reader(stack: Stack, database_url: str) -> CreateReader:
         return reader, stack.token("authenticated", str(reader))
 
     return create_reader
+
+
+@pytest.fixture(scope="module")
+def make_host(stack: Stack) -> Iterator[Callable[..., HostApp]]:
+    """`make_host(default_grants=False, newest=True)`: a book app's database, not yet ours; `bare`: an empty
+    project."""
+    numbers = itertools.count()
+    hosts: list[str] = []
+
+    def make_host(default_grants: bool = True, newest: bool = True, bare: bool = False) -> HostApp:
+        hosts.append(f"pytest_{os.getpid()}_host{next(numbers)}")
+        return HostApp.create(stack, hosts[-1], default_grants, newest, bare)
+
+    yield make_host
+    for name in hosts:
+        stack.drop_database(name)
 
 
 @pytest.fixture(scope="session")

@@ -197,8 +197,11 @@ def _rights(changed: list[str], now: dict[str, str]) -> Iterator[str]:
             given.append(_by_hand(key, "", now[key]))
             continue
         closed.setdefault(what[1], []).append(re.sub(r"\(.*\)", "", what[2]))
-        given += [line.replace("grant all on function", "grant execute on function") for line in lines
-                  if line.startswith("grant ") and not line.endswith(" to postgres;")]
+        given += [
+            line.replace("grant all on function", "grant execute on function")
+            for line in lines
+            if line.startswith("grant ") and not line.endswith(" to postgres;")
+        ]
     for kind, names in closed.items():
         listed = ",\n".join(f"    {name}" for name in sorted(names))
         yield f"revoke all on {kind}\n{listed}\nfrom public, anon, authenticated, service_role;"
