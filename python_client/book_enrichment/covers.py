@@ -36,6 +36,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from book_enrichment.database import Database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
+from book_enrichment.handshake import refuse_mismatch
 from book_enrichment.providers import Permit, ProviderUnavailable, user_agent
 from book_enrichment.providers.http import described, retry_after_seconds
 from book_enrichment.records import ClaimedCover, CoverReport
@@ -473,6 +474,7 @@ class CoverWorker:
         self._alarm = asyncio.Event()
         self._carrying: asyncio.Task[None] | None = None
         self._said = False
+        self._fits = False  # the database's version
 
     def wake(self) -> None:
         """There may be something new: look now instead of at the end of the sleep."""
@@ -501,6 +503,9 @@ class CoverWorker:
             due_in: float | None = None
             patience = self._patience  # whoever asks to finish wants another look first
             try:
+                if not self._fits:
+                    await refuse_mismatch(self.database)
+                    self._fits = True
                 report = await self.database.enrichment_covers()
                 self.tally.pending, self.tally.wait_reason = report.pending, report.wait_reason
                 if report.cover_mode == "thumbnail" and self._can_store():

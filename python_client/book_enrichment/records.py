@@ -461,6 +461,18 @@ class OverviewLine(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class InstalledVersion(Record):
+    """What the database is at."""
+
+    version: int
+    """Counts the steps of supabase/migrations that were applied."""
+    name: str
+    """The last of them."""
+    works_with: int
+    """The oldest version whose package still works with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class HealthCheck(Record):
     """One thing enrichment needs, and whether it is there."""
 

@@ -31,6 +31,7 @@ import httpx
 from book_enrichment.covers import CoverWorker, beside, open_covers
 from book_enrichment.database import Database, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
+from book_enrichment.handshake import refuse_mismatch
 from book_enrichment.providers import (
     Answer,
     GoogleBooks,
@@ -228,7 +229,7 @@ class Worker:
                     if isinstance(error, Forbidden) or (drain and not worth_waiting):
                         raise
                     troubles += 1
-                    look = True
+                    look, self._configured = True, False
                     _log_database(error)
                     await self.pause(min(2.0**troubles, LONGEST_SLEEP_SECONDS))
                     continue
@@ -311,12 +312,14 @@ class Worker:
         return swept + moved > 0
 
     async def _configure(self) -> None:
-        """Write the flags this environment sets, once, and read back the gap to keep between calls.
+        """See that the database fits; write the flags this environment sets, once, and read back the gap to
+        keep between calls. After trouble it is done anew: the database may have been upgraded.
 
         Of a provider's key the database learns only that there is one.
         """
         if self._configured:
             return
+        await refuse_mismatch(self.database)
         changes: dict[str, Any] = dict(self.settings.flags())
         if keyed := [name for name, each in self.providers.items() if getattr(each, "has_key", False)]:
             changes["provider_keys"] = keyed
@@ -578,7 +581,8 @@ def _from_now(seconds: float) -> datetime:
 
 
 def _log_database(error: EnrichmentError) -> None:
-    logger.warning("database: %s", error, extra={"action": "wait_for_database", "code": error.code})
+    told = f"{error}: {error.hint}" if error.hint else str(error)
+    logger.warning("database: %s", told, extra={"action": "wait_for_database", "code": error.code})
 
 
 @asynccontextmanager

@@ -171,7 +171,7 @@ def _creations(changed: list[str], was: dict[str, str], now: dict[str, str]) -> 
         return rank.get(source_of(key), len(rank))
 
     for key in sorted((key for key in changed if key in now), key=place):
-        kind, name = key.split(" ", 1)
+        kind = key.split(" ", 1)[0]
         source = sources.get(source_of(key))
         if kind == "FUNCTION" and source and key in was and not _has_other_result(was[key], now[key]):
             yield source.replace("create function", "create or replace function", 1)

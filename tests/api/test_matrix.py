@@ -70,6 +70,7 @@ VERBS: dict[str, tuple[Arguments, tuple[Cell, Cell, Cell, Cell]]] = {
     "enrichment_providers": (lambda w: {}, (*NOT_FOR_READERS, (200, 3))),
     "enrichment_covers": (lambda w: {}, (*NOT_FOR_READERS, (200, 1))),
     "enrichment_health": (lambda w: {}, (*NOT_FOR_READERS, 200)),
+    "enrichment_version": (lambda w: {}, (*NOT_FOR_READERS, 200)),
     "trigger_enrichment": (lambda w: {"work_ids": [str(w.bare)]}, (401, (200, 1), (200, 1), 403)),
     "trigger_missing_enrichment": (lambda w: {}, (401, (200, 0), (200, 1), 403)),
     "enrichment_status": (

@@ -37,6 +37,7 @@ async def test_health_needs_no_token(api) -> None:
         "status": "ok",
         "database": "ok",
         "migrations": "ok",
+        "problem": None,
         "worker": "off",
         "version": "",
     }

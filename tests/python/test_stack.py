@@ -30,7 +30,9 @@ from stack import Stack
 # A step of our own kind, as small as can be.
 SHELF = """
 create schema enrichment;
-create table enrichment.schema_versions (version int, name text, checksum text, works_with int, brought text[]);
+create table enrichment.schema_versions (
+    version int, name text, checksum text, works_with int, brought text[]
+);
 create table public.shelf (title text primary key);
 alter table public.shelf enable row level security;
 insert into public.shelf values ('Dune');

@@ -282,7 +282,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "unit": "calls",
         "until": "2026-11-23T08:00:00Z",
     },
-    "Health": {"status": "ok", "database": "ok", "migrations": "ok", "worker": "running", "version": "0.1.0"},
+    "Health": {
+        "status": "ok",
+        "database": "ok",
+        "migrations": "ok",
+        "problem": None,
+        "worker": "running",
+        "version": "0.1.0",
+    },
     "PublicConfig": {
         "supabase_url": "https://abcdefghijklmnopqrst.supabase.co",
         "anon_key": "sb_publishable_…",

@@ -143,8 +143,10 @@ class Health(Answer):
     """`unavailable` (503) without database or migrations; `degraded` when the worker has stopped."""
     database: Literal["ok", "unreachable"]
     """Whether the database answers."""
-    migrations: Literal["ok", "missing", "unknown"]
-    """Whether it has our functions."""
+    migrations: Literal["ok", "missing", "other_version", "unknown"]
+    """Whether it has our functions, and of a version this package works with."""
+    problem: str | None
+    """What is wrong with that, and what to do."""
     worker: Literal["running", "stopped", "off", "not_configured"]
     """The worker in this app: `off` by a setting, `not_configured` without a service key."""
     version: str

@@ -27,6 +27,7 @@ from book_enrichment.errors import (
     NotFound,
     WrongState,
 )
+from book_enrichment.handshake import MIGRATE, MISSING_VERB
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,6 @@ STATUS_BY_ERROR: dict[type[EnrichmentError], int] = {
     DatabaseUnavailable: 503,
 }
 # A function that is not there, as PostgREST and as Postgres say it.
-MISSING_VERB = ("PGRST202", "42883")
 # The reader's token, where PostgREST finds it wanting after we did not.
 REFUSED_TOKEN = ("PGRST301", "PGRST302", "PGRST303")
 
@@ -149,9 +149,7 @@ def _refusal(error: EnrichmentError) -> Problem:
     if error.code in REFUSED_TOKEN:
         return unauthorized("the database refused the token", "sign in again")
     if error.code in MISSING_VERB:
-        return Problem(
-            503, "the database lacks a function this API calls", "apply the migrations", code=error.code
-        )
+        return Problem(503, "the database lacks a function this API calls", MIGRATE, code=error.code)
     if type(error) not in STATUS_BY_ERROR:
         logger.error("the database refused: %s", error, extra={"action": "answer", "code": error.code})
         return Problem(

@@ -22,9 +22,10 @@ from book_enrichment import __version__
 from book_enrichment.api.auth import Reader, Verifier, verifier
 from book_enrichment.api.importing import Importing
 from book_enrichment.api.models import Health
-from book_enrichment.api.problems import MISSING_VERB, Problem, ProblemRoute, unauthorized
+from book_enrichment.api.problems import Problem, ProblemRoute, unauthorized
 from book_enrichment.database import Database, Doors, open_doors
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
+from book_enrichment.handshake import VersionMismatch, refuse_mismatch
 from book_enrichment.records import ImportProgress
 from book_enrichment.settings import Settings
 from book_enrichment.worker import Worker, open_worker, running
@@ -84,15 +85,18 @@ class Services:
             return self._health
 
     async def _look(self) -> Health:
-        database, migrations = "ok", "ok"
+        database, migrations, problem = "ok", "ok", None
         try:
             # Without a service key this is refused, which takes a database that knows the function.
             async with asyncio.timeout(HEALTH_PATIENCE_SECONDS):
-                await self.doors.own.call("enrichment_status", work_ids=[])
+                await refuse_mismatch(self.doors.own)
         except (DatabaseUnavailable, TimeoutError):
             database, migrations = "unreachable", "unknown"
-        except EnrichmentError as error:
-            migrations = "missing" if error.code in MISSING_VERB else "ok"
+        except VersionMismatch as error:
+            migrations = "missing" if error.code else "other_version"
+            problem = f"{error.message}: {error.hint}"
+        except EnrichmentError:
+            pass
         worker = self.worker_state()
         status = "degraded" if worker == "stopped" else "ok"
         if (database, migrations) != ("ok", "ok"):
@@ -102,6 +106,7 @@ class Services:
                 "status": status,
                 "database": database,
                 "migrations": migrations,
+                "problem": problem,
                 "worker": worker,
                 "version": __version__,
             }

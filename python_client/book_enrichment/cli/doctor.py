@@ -38,6 +38,8 @@ from book_enrichment.cli.common import (
 from book_enrichment.covers import NEEDS_STORAGE, can_store
 from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
+from book_enrichment.handshake import VersionMismatch, needed_version, refuse_mismatch
+from book_enrichment.migrate.steps import function_bodies
 from book_enrichment.records import HealthCheck, Setting
 from book_enrichment.settings import Settings
 
@@ -45,8 +47,6 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 CONNECT_SECONDS = 5
 TRANSACTION_POOLER_PORT = 6543
 
-# There is no such function, as PostgREST and Postgres say it.
-NO_SUCH_VERB = ("PGRST202", "42883")
 # PostgREST refuses a JWT: not readable, of another project, expired.
 KEY_REFUSED = ("PGRST301", "PGRST302", "PGRST303", "401")
 
@@ -197,8 +197,16 @@ async def _try_connection(url: str) -> None:
 async def database_checks(database: Database, settings: Settings) -> AsyncIterator[HealthCheck]:
     """What the database says about itself, seen together with this environment."""
     begin = time.monotonic()
-    checks = await database.enrichment_health(verbs_called())
+    try:
+        installed = await refuse_mismatch(database)
+    except VersionMismatch as error:
+        yield fail("migrations", error.message, error.hint)
+        return
     yield ok("connection", f"answered in {(time.monotonic() - begin) * 1000:.0f} ms")
+    needed = needed_version()
+    yield ok("version", f"the database is at {installed.version}, this package was made for {needed}")
+    bodies = function_bodies() if installed.version == needed else None
+    checks = await database.enrichment_health(verbs_called(), bodies)
     pending = unwritten_flags(settings, await database.configure_enrichment())
     for check in checks:
         flag = FLAG_OF_CHECK.get(check.name)
@@ -250,13 +258,6 @@ def unwritten(name: str, variables: list[str]) -> HealthCheck:
 def refused(error: EnrichmentError, settings: Settings) -> HealthCheck:
     """An error of the very first call, as the check that it answers."""
     by_http = settings.database_url is None
-    if error.code in NO_SUCH_VERB:
-        also = "; applied just now? notify pgrst, 'reload schema'" if by_http else ""
-        return fail(
-            "migrations",
-            "the migrations are not applied, or are older than this client",
-            f"make migrate, or supabase db push{also}",
-        )
     if error.code in KEY_REFUSED or (by_http and error.code is None):  # the gateway names no code
         return fail(
             "key",

@@ -26,6 +26,7 @@ from book_enrichment.cli.common import (
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.migrate import migrate as apply_steps
 from book_enrichment.migrate import plan, released_steps
+from book_enrichment.migrate import restore as restore_functions
 from book_enrichment.migrate import uninstall as take_out
 
 T = TypeVar("T")
@@ -38,6 +39,12 @@ T = TypeVar("T")
 def migrate(
     check: Annotated[
         bool, typer.Option("--check", help="Only say what would be done; exit code 1 if there is something.")
+    ] = False,
+    restore: Annotated[
+        bool,
+        typer.Option(
+            "--restore", help="Make functions that were changed by hand as released, rights included."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -58,9 +65,12 @@ def migrate(
             out.print(f"Nothing to do: the database is at version {len(released_steps())}.", highlight=False)
         return
     applied = _answered(lambda: apply_steps(url, _tell))
+    restored = _answered(lambda: restore_functions(url)) if restore else []
     if as_json:
-        print_json({"version": len(released_steps()), "applied": applied})
+        print_json({"version": len(released_steps()), "applied": applied, "restored": restored})
         return
+    if restore:
+        out.print(f"As released again: {', '.join(restored) or 'all were'}.", markup=False, highlight=False)
     done = f"{len(applied)} step{'' if len(applied) == 1 else 's'} applied" if applied else "Nothing to do"
     out.print(f"{done}: the database is at version {len(released_steps())}.", highlight=False)
 
@@ -78,6 +88,7 @@ def uninstall(
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take book enrichment out of the database: jobs, functions, tables, queue and audit log.
 
@@ -94,13 +105,17 @@ def uninstall(
             give_up(BAD_USAGE, "uninstall asks first, and nobody can answer here", "add --yes if you mean it")
         if not Confirm.ask(f"Take book enrichment out, {goes}?", console=err, default=False):
             raise typer.Exit(BAD_USAGE)
-    if _answered(lambda: take_out(url, keep_data, _tell)):
+    is_done = _answered(lambda: take_out(url, keep_data, _tell))
+    if as_json:
+        print_json({"uninstalled": is_done, "kept_data": is_done and keep_data})
+    elif not is_done:
+        out.print("Nothing to do: book enrichment is not installed here.")
+    elif keep_data:
         out.print(
-            "Book enrichment is taken out."
-            + (" book-enrichment migrate brings it back." if keep_data else "")
+            "Book enrichment is taken out; book-enrichment migrate brings it back, with what was decided."
         )
     else:
-        out.print("Nothing to do: book enrichment is not installed here.")
+        out.print("Book enrichment is taken out.")
 
 
 def _database_url() -> str:

@@ -39,6 +39,7 @@ from book_enrichment.records import (
     ImportLine,
     ImportOutcome,
     ImportProgress,
+    InstalledVersion,
     LibraryLine,
     LibrarySummary,
     MatchingOutcome,
@@ -266,9 +267,21 @@ class Database:
         """Who may be called now, and if not, why and until when; in the order of asking."""
         return await self._all(ProviderLine, "enrichment_providers")
 
-    async def enrichment_health(self, verbs: Mapping[str, Sequence[str]] | None = None) -> list[HealthCheck]:
-        """One check a line; `verbs` are those that will be called, with their parameters."""
-        return await self._all(HealthCheck, "enrichment_health", verbs=None if verbs is None else Json(verbs))
+    async def enrichment_version(self) -> InstalledVersion:
+        """What version the database is at."""
+        return await self._one(InstalledVersion, "enrichment_version")
+
+    async def enrichment_health(
+        self, verbs: Mapping[str, Sequence[str]] | None = None, bodies: Mapping[str, str] | None = None
+    ) -> list[HealthCheck]:
+        """One check a line; `verbs` are those that will be called, with their parameters, `bodies` the md5
+        of each function's body by its name with its schema."""
+        return await self._all(
+            HealthCheck,
+            "enrichment_health",
+            verbs=None if verbs is None else Json(verbs),
+            bodies=None if bodies is None else Json(bodies),
+        )
 
     # The reader's buttons and pages.
 

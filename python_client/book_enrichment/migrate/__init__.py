@@ -6,7 +6,15 @@ knows the files, `runner.py` the order of events, `release_0.py` and `kept.py` t
 already know us.
 """
 
-from book_enrichment.migrate.runner import ForeignSteps, Installed, MigrationError, migrate, plan, uninstall
+from book_enrichment.migrate.runner import (
+    ForeignSteps,
+    Installed,
+    MigrationError,
+    migrate,
+    plan,
+    restore,
+    uninstall,
+)
 from book_enrichment.migrate.steps import Step, released_steps
 
 __all__ = [
@@ -17,5 +25,6 @@ __all__ = [
     "migrate",
     "plan",
     "released_steps",
+    "restore",
     "uninstall",
 ]

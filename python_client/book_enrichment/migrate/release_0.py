@@ -7,7 +7,6 @@ Nothing of what it holds is touched.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +14,8 @@ from typing import Any
 import psycopg
 
 from book_enrichment.errors import EnrichmentError
-from book_enrichment.migrate.steps import FUNCTION, Step, split
+from book_enrichment.migrate import functions
+from book_enrichment.migrate.steps import Step, split
 
 SENTENCE = "take over the installation of before version 1, with all it holds"
 
@@ -99,9 +99,9 @@ def refuse_older(connection: Connection, baseline: Step) -> None:
 def take_over(connection: Connection, baseline: Step) -> Iterator[str]:
     """Makes it version 1; says what was done, a sentence each."""
     refuse_older(connection, baseline)
-    changed = _restore_functions(connection, baseline)
     for statement in _statements_about_versions(baseline):
         connection.execute(statement.encode())
+    changed = functions.restore(connection, baseline.text)
     connection.execute(
         f"insert into {VERSIONS} (version, name, checksum, works_with) values (1, %s, %s, 1)",
         (baseline.name, baseline.checksum),
@@ -138,30 +138,3 @@ def _statements_about_versions(baseline: Step) -> Iterator[str]:
         bare = re.sub(r"(?m)^--[^\n]*\n", "", statement).strip()
         if VERSIONS in bare and not bare.startswith(("do ", "insert ")):
             yield statement
-
-
-def _restore_functions(connection: Connection, baseline: Step) -> list[str]:
-    """Makes functions whose bodies are not the baseline's as they were released; their names."""
-    rows = connection.execute(
-        """
-        select format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc) from pg_proc as p
-        where p.pronamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
-        """
-    ).fetchall()
-    here = dict(rows)
-    bodies = {
-        name: hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
-        for name, _, body in FUNCTION.findall(baseline.text)
-    }
-    changed = sorted(name for name, digest in bodies.items() if here.get(name) != digest)
-    if changed:
-        connection.execute("set local check_function_bodies = off")
-        for statement in split(baseline.text):
-            made = FUNCTION.search(statement)
-            if made and made[1] in changed:
-                again = statement.replace("create function", "create or replace function", 1)
-                connection.execute(again.encode())
-        for statement in split(baseline.text):
-            if re.match(r"(revoke|grant) [^;]* on (all functions|function)", statement):
-                connection.execute(statement.encode())
-    return changed

@@ -20,8 +20,8 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from book_enrichment.errors import EnrichmentError
-from book_enrichment.migrate import kept, release_0
-from book_enrichment.migrate.steps import BASELINE, SQL, Step, released_steps
+from book_enrichment.migrate import functions, kept, release_0
+from book_enrichment.migrate.steps import BASELINE, SQL, Step, definition, released_steps
 
 ONE_AT_A_TIME = 7_220_419  # advisory lock: two people migrating the same project take turns
 RAISED_BY_HAND = "00000"  # the SQLSTATE of a notice that no part of Postgres itself has raised
@@ -133,6 +133,21 @@ def migrate(
         if applied:
             connection.execute("notify pgrst, 'reload schema'")
         return applied
+
+
+def restore(database_url: str) -> list[str]:
+    """Makes functions that were changed by hand as released, and grants what is granted; their names.
+
+    Raises MigrationError where the database is not at this package's version.
+    """
+    with connected(database_url) as connection:
+        if (installed := look(connection)).version != len(released_steps()):
+            raise MigrationError(
+                f"the database is at {installed.version}, this package at {len(released_steps())}",
+                hint="book-enrichment migrate first",
+            )
+        with step_transaction(connection, "restoring functions"):
+            return functions.restore(connection, definition())
 
 
 def uninstall(database_url: str, keep_data: bool = False, say: Say = lambda sentence: None) -> bool:

@@ -117,8 +117,12 @@ def definition() -> str:
 
 def function_bodies() -> dict[str, str]:
     """The md5 of each function's body as this package's version has it, by its name with its schema."""
+    return bodies_in(definition())
+
+
+def bodies_in(text: str) -> dict[str, str]:
+    """The md5 of the body of each function that a text makes, by its name with its schema."""
     return {
         name: hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
-        for text in schema_files().values()
         for name, _, body in FUNCTION.findall(text)
     }

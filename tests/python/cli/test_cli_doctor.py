@@ -149,7 +149,7 @@ def test_missing_migrations_are_told(invoke, stack, monkeypatch, door) -> None:
         else:
             monkeypatch.setenv("SUPABASE_URL", stack.rest(name).url)
             monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", stack.service_key)
-        assert "make migrate" in broken(invoke("doctor", "--json"), "migrations")
+        assert "book-enrichment migrate" in broken(invoke("doctor", "--json"), "migrations")
     finally:
         stack.drop_database(name)
 

@@ -146,7 +146,9 @@ def test_each_verb_is_for_whom_it_says(host) -> None:
     assert verbs > READER_VERBS
     for schema, suffix in (("public", ""), ("enrichment", "_impl")):
         assert may_call("anon", schema) == may_call("public", schema) == set()
-        assert may_call("authenticated", schema) == {verb + suffix for verb in READER_VERBS}
+        asked_by_policies = {"is_on_own_shelf"} if schema == "enrichment" else set()
+        readers = {verb + suffix for verb in READER_VERBS} | asked_by_policies
+        assert may_call("authenticated", schema) == readers
         assert may_call("service_role", schema) == {verb + suffix for verb in verbs - ONLY_FOR_READERS}
 
 

@@ -7,12 +7,12 @@ select 'openlibrary', 'isbn_lookup', kind || ' of ' || days || ' days', case kin
 from unnest(array['reply', 'miss']) as kind cross join unnest(array[2, 5, 10, 20]) as days;
 
 select set_eq(
-    'select provider_id::text, is_miss from enrichment.valid_records',
+    'select provider_id::text, raw ? ''no_match'' from public.source_records where enrichment.still_answers(fetched_at, raw, enrichment.oldest_answers())',
     $$ values ('reply of 2 days', false), ('reply of 5 days', false), ('miss of 2 days', true), ('miss of 5 days', true), ('miss of 10 days', true) $$, 'seven and fourteen days'
 );
 select count(*) from public.configure_enrichment('{"record_valid_days": 15, "miss_valid_days": 3}');
 select set_eq(
-    'select provider_id::text from enrichment.valid_records', array['reply of 2 days', 'reply of 5 days', 'reply of 10 days', 'miss of 2 days'], 'fifteen and three'
+    'select provider_id::text from public.source_records where enrichment.still_answers(fetched_at, raw, enrichment.oldest_answers())', array['reply of 2 days', 'reply of 5 days', 'reply of 10 days', 'miss of 2 days'], 'fifteen and three'
 );
 
 select * from finish();

@@ -1397,4 +1397,4 @@ reset check_function_bodies;
 select enrichment.analyze_small_tables();
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(2, '20261128004310_free_the_host_and_tell_versions', '584c4cee8eb31616f4d2460fb6eb48febdb1d2f75623979171e045b621ace1dc', 1, '{}');
+(2, '20261128004517_free_the_host_and_tell_versions', '584c4cee8eb31616f4d2460fb6eb48febdb1d2f75623979171e045b621ace1dc', 1, '{}');

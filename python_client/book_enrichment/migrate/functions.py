@@ -1,0 +1,43 @@
+"""Functions that do not read as released: found by their bodies, and made so again, with everybody's
+rights."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import psycopg
+
+from book_enrichment.migrate.steps import FUNCTION, bodies_in, split
+
+Connection = psycopg.Connection[Any]
+
+
+def changed(connection: Connection, text: str) -> list[str]:
+    """The functions that `text` makes and that are missing here or have another body; names with their
+    schema."""
+    rows = connection.execute(
+        """
+        select format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc) from pg_proc as p
+        where p.pronamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
+        """
+    ).fetchall()
+    here = dict(rows)
+    return sorted(name for name, digest in bodies_in(text).items() if here.get(name) != digest)
+
+
+def restore(connection: Connection, text: str) -> list[str]:
+    """Makes those functions as `text` has them, and gives every right that `text` gives; the names of those
+    made."""
+    names = changed(connection, text)
+    statements = split(text)
+    connection.execute("set local check_function_bodies = off")
+    for statement in statements:
+        made = FUNCTION.search(statement)
+        if made and made[1] in names:
+            again = statement.replace("create function", "create or replace function", 1)
+            connection.execute(again.encode())
+    for statement in statements:
+        if re.match(r"(--[^\n]*\s+)*(revoke|grant) ", statement):
+            connection.execute(statement.encode())
+    return names
