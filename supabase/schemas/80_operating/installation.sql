@@ -67,7 +67,7 @@ as $$
         ('works', 'enrichment_status enrichment_confidence last_enriched_at'),
         ('editions', 'id work_id isbn10 isbn13 publisher publish_date language format cover_url total_pages total_audio_minutes'),
         ('editions', 'created_at updated_at'),
-        ('authors', 'id name'),
+        ('authors', 'id name created_at'),
         ('work_authors', 'work_id author_id'),
         ('external_ids', 'entity_type entity_id provider provider_id'),
         ('source_records', 'provider entity_type provider_id raw fetched_at'),

@@ -1,6 +1,6 @@
--- Realtime sends what its publication holds; where there is none, pages poll and nothing is wrong.
+-- Realtime sends what its publication holds to readers who may see it; where there is none, pages poll and nothing is wrong.
 begin;
-select plan(3);
+select plan(4);
 
 drop publication if exists supabase_realtime;
 select matches(tests.health('realtime'), '^ok: no Realtime here', 'no publication, nothing to mend');
@@ -8,6 +8,11 @@ create publication supabase_realtime;
 select matches(tests.health('realtime'), '^warn: .*not published', 'one without the queue');
 alter publication supabase_realtime add table public.enrichment_queue;
 select matches(tests.health('realtime'), '^ok: pages see changes at once', 'one with it');
+
+revoke execute on function enrichment.is_on_own_shelf from authenticated;
+select matches(
+    tests.health('realtime'), '^warn: readers cannot look into the queue.*permission denied for function is_on_own_shelf', 'tried as a reader, not looked up'
+);
 
 select * from finish();
 rollback;

@@ -1119,7 +1119,7 @@ as $$
         ('works', 'enrichment_status enrichment_confidence last_enriched_at'),
         ('editions', 'id work_id isbn10 isbn13 publisher publish_date language format cover_url total_pages total_audio_minutes'),
         ('editions', 'created_at updated_at'),
-        ('authors', 'id name'),
+        ('authors', 'id name created_at'),
         ('work_authors', 'work_id author_id'),
         ('external_ids', 'entity_type entity_id provider provider_id'),
         ('source_records', 'provider entity_type provider_id raw fetched_at'),
@@ -1397,4 +1397,4 @@ reset check_function_bodies;
 select enrichment.analyze_small_tables();
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(2, '20261128004517_free_the_host_and_tell_versions', '584c4cee8eb31616f4d2460fb6eb48febdb1d2f75623979171e045b621ace1dc', 1, '{}');
+(2, '20261128005850_free_the_host_and_tell_versions', '790cfd71156e0827c988ecf80602a701a5f3da25ad46a9cf0ff79fb5046fbb31', 1, '{}');
