@@ -174,25 +174,29 @@ language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
     reader uuid := enrichment.current_reader();
+    missing uuid[];
+    outcomes enrichment.enqueue_outcome[] := '{}';
+    room integer := 1000;
 begin
+    missing := array(
+        select s.work_id
+        from enrichment.shelf_lines(reader, null) as s
+        where s.missing <> '{}' and not exists (
+            select 1 from public.enrichment_queue as q
+            where q.work_id = s.work_id and (q.is_open or q.is_in_review) and q.wait_reason is distinct from 'auto_disabled'
+        )
+        order by s.added_at desc, s.library_item_id desc
+    );
+    -- Books that can gain nothing now would fill the first thousand each time: go on behind them until a thousand are queued.
+    while room > 0 and missing <> '{}' loop
+        outcomes := outcomes || array(select o from enrichment.enqueue_works(missing[:room], null, 'manual_bulk', reader, 50, null) as o);
+        missing := missing[room + 1:];
+        room := 1000 - (select count(*)::integer from unnest(outcomes) as o where o.queue_id is not null);
+    end loop;
     return query
-    with missing as (
-        select i.work_id
-        from public.library_items as i
-        join public.works as w on w.id = i.work_id
-        left join public.editions as e on e.id = i.preferred_edition_id
-        where i.user_id = reader and cardinality(enrichment.empty_fields(w, e)) > 0
-            and not exists (
-                select 1 from public.enrichment_queue as q
-                where q.work_id = i.work_id and (q.is_open or q.is_in_review) and q.wait_reason is distinct from 'auto_disabled'
-            )
-        order by i.created_at desc
-        limit 1000
-    ),
-
-    listed as (select array_agg(missing.work_id) as work_ids from missing)
-
-    select enqueued.*
-    from listed cross join lateral enrichment.enqueue_works(listed.work_ids, null, 'manual_bulk', reader, 50, null) as enqueued;
+    select o.work_id, o.outcome, o.queue_id
+    from unnest(outcomes) with ordinality as o (work_id, outcome, queue_id, place)
+    order by o.queue_id is null, o.place
+    limit 1000;
 end
 $$;

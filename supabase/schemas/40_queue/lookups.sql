@@ -52,9 +52,13 @@ begin
         join enrichment.providers as p on p.fills <> '{}'
         where q.id = any(queue_records.queue_ids)
     ) as path
-    join public.source_records as s
-        on s.provider = path.provider and s.entity_type = path.entity_type and s.provider_id = path.provider_id
-    where enrichment.still_answers(s.fetched_at, s.raw, oldest);
+    -- By its whole key, row by row: without statistics a join looked through every reply of a provider for each row, 6 s for 1,000.
+    cross join lateral (
+        select known.* from public.source_records as known
+        where known.provider = path.provider and known.entity_type = path.entity_type and known.provider_id = path.provider_id
+            and enrichment.still_answers(known.fetched_at, known.raw, oldest)
+        limit 1
+    ) as s;
 end
 $$;
 comment on function enrichment.queue_records(uuid[]) is
@@ -99,18 +103,24 @@ begin
     cross join enrichment.settings as t
     join enrichment.providers as p on p.fills <> '{}'
     join enrichment.provider_states as s on s.provider = p.provider and s.is_permitted
-    left join public.source_records as by_isbn
-        on by_isbn.provider = p.provider and by_isbn.entity_type = 'isbn_lookup' and by_isbn.provider_id = isbn
-            and enrichment.still_answers(by_isbn.fetched_at, by_isbn.raw, oldest)
-    left join public.source_records as by_title
-        on by_title.provider = p.provider and by_title.entity_type = 'title_lookup' and by_title.provider_id = w.lookup_key
-            and enrichment.still_answers(by_title.fetched_at, by_title.raw, oldest)
+    left join lateral (
+        select known.raw ? 'no_match' as is_miss from public.source_records as known
+        where known.provider = p.provider and known.entity_type = 'isbn_lookup' and known.provider_id = isbn
+            and enrichment.still_answers(known.fetched_at, known.raw, oldest)
+        limit 1
+    ) as by_isbn on true
+    left join lateral (
+        select true as is_known from public.source_records as known
+        where known.provider = p.provider and known.entity_type = 'title_lookup' and known.provider_id = w.lookup_key
+            and enrichment.still_answers(known.fetched_at, known.raw, oldest)
+        limit 1
+    ) as by_title on true
     cross join lateral (
         select 1 as rank, 'isbn' as kind, isbn as key
-        where isbn is not null and by_isbn.provider is null
+        where isbn is not null and by_isbn.is_miss is null
         union all
         select 2, 'title', w.lookup_key
-        where by_title.provider is null and (isbn is null or by_isbn.raw ? 'no_match') and w.title_key <> ''
+        where by_title.is_known is null and (isbn is null or by_isbn.is_miss) and w.title_key <> ''
     ) as stage
     where q.id = any(possible_lookups.queue_ids) and (not p.needs_opt_in or exists (
         select 1 from public.users as u

@@ -16,7 +16,7 @@ as $$
     select * from enrichment.trigger_missing_enrichment_impl()
 $$;
 comment on function public.trigger_missing_enrichment() is
-'The reader''s "Enrich missing": queues the newest 1,000 works of the own library that have a gap and are not queued, and starts those that wait for the switch (auto_disabled). Call again for more.';
+'The reader''s "Enrich missing": queues works of the own library that lack something nobody locked and are not queued, the newest first and up to 1,000 a call, and starts those that wait for the switch (auto_disabled). Call again until nothing is enqueued; what is left then can gain nothing now (known_miss), and no row says that nothing is missing at all.';
 
 create function public.enrichment_library(filter text default null, page_size integer default 60, cursor text default null)
 returns setof enrichment.library_line
