@@ -180,7 +180,7 @@ declare
 begin
     missing := array(
         select s.work_id
-        from enrichment.shelf_lines(reader, null) as s
+        from enrichment.shelf_lines(array(select i.id from public.library_items as i where i.user_id = reader)) as s
         where s.missing <> '{}' and not exists (
             select 1 from public.enrichment_queue as q
             where q.work_id = s.work_id and (q.is_open or q.is_in_review) and q.wait_reason is distinct from 'auto_disabled'

@@ -460,7 +460,7 @@ declare
 begin
     missing := array(
         select s.work_id
-        from enrichment.shelf_lines(reader, null) as s
+        from enrichment.shelf_lines(array(select i.id from public.library_items as i where i.user_id = reader)) as s
         where s.missing <> '{}' and not exists (
             select 1 from public.enrichment_queue as q
             where q.work_id = s.work_id and (q.is_open or q.is_in_review) and q.wait_reason is distinct from 'auto_disabled'
@@ -967,9 +967,9 @@ create type enrichment.shelf_line as (
     last_error text, undone_at timestamptz, missing text []
 );
 
-create function enrichment.shelf_lines(reader uuid, library_item_ids uuid[])
+create function enrichment.shelf_lines(library_item_ids uuid[])
 returns setof enrichment.shelf_line
-language plpgsql stable set search_path = '' set random_page_cost = 1.1 set plan_cache_mode = force_custom_plan
+language plpgsql stable set search_path = '' set random_page_cost = 1.1
 as $$
 begin
     return query
@@ -982,7 +982,8 @@ begin
         w.first_publish_year::integer, q.status, q.id, q.confidence, q.wait_reason,
         case when q.status = 'pending' then nullif(q.next_attempt_after, 'infinity') end, q.last_error, q.undone_at,
         enrichment.missing_fields(w, e.edition)
-    from public.library_items as i
+    from unnest(shelf_lines.library_item_ids) as asked (id)
+    join public.library_items as i on i.id = asked.id
     join public.works as w on w.id = i.work_id
     left join lateral (
         select own as edition
@@ -997,17 +998,16 @@ begin
         where newest.work_id = w.id
         order by newest.created_at desc, newest.id desc
         limit 1
-    ) as q on true
-    where i.user_id = shelf_lines.reader and (shelf_lines.library_item_ids is null or i.id = any(shelf_lines.library_item_ids));
+    ) as q on true;
 end
 $$;
 
-comment on function enrichment.shelf_lines(uuid, uuid[]) is
-'Books on a shelf as their reader sees them, all or the named ones: the cover that is shown (override, preferred edition, work), what is missing, and the newest queue row.';
+comment on function enrichment.shelf_lines(uuid[]) is
+'Books on a shelf as their reader sees them: the cover that is shown (override, preferred edition, work), what is missing, and the newest queue row.';
 
 create or replace function enrichment.shelf_page(reader uuid, filter text, page_size integer, before_moment timestamptz, before_item uuid)
 returns uuid[]
-language plpgsql stable set search_path = '' set random_page_cost = 1.1 set plan_cache_mode = force_custom_plan
+language plpgsql stable set search_path = '' set random_page_cost = 1.1
 as $$
 begin
     if shelf_page.filter is null then
@@ -1018,8 +1018,12 @@ begin
         );
     elsif shelf_page.filter = 'missing' then
         return array(
-            select s.library_item_id from enrichment.shelf_lines(shelf_page.reader, null) as s
-            where s.missing <> '{}' and (s.added_at, s.library_item_id) < (shelf_page.before_moment, shelf_page.before_item)
+            select s.library_item_id
+            from enrichment.shelf_lines(array(
+                select i.id from public.library_items as i
+                where i.user_id = shelf_page.reader and (i.created_at, i.id) < (shelf_page.before_moment, shelf_page.before_item)
+            )) as s
+            where s.missing <> '{}'
             order by s.added_at desc, s.library_item_id desc limit shelf_page.page_size
         );
     end if;
@@ -1068,7 +1072,7 @@ begin
         s.work_id, s.library_item_id, s.edition_id, s.title, enrichment.author_names(s.work_id), s.cover_url, s.first_publish_year,
         s.status, s.queue_id, s.confidence, s.wait_reason, s.next_attempt_after, s.last_error, s.undone_at, s.missing,
         (extract(epoch from s.added_at) * 1000000)::bigint || '_' || s.library_item_id
-    from enrichment.shelf_lines(reader, page) as s
+    from enrichment.shelf_lines(page) as s
     order by s.added_at desc, s.library_item_id desc;
 end
 $$;
@@ -1087,7 +1091,7 @@ begin
             exists (
                 select 1 from public.enrichment_queue as q where q.work_id = s.work_id and q.cover_applied and q.undone_at is null
             ) as has_our_cover
-        from enrichment.shelf_lines(reader, null) as s
+        from enrichment.shelf_lines(array(select i.id from public.library_items as i where i.user_id = reader)) as s
     )
 
     select
@@ -1443,4 +1447,4 @@ reset check_function_bodies;
 select enrichment.analyze_small_tables();
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(2, '20261128010402_free_the_host_and_tell_versions', '4d57e631e2ddce237db21c0fa77578a79177bd8a8817f8ea4ce65e90cde2cfdc', 1, '{}');
+(2, '20261128010817_free_the_host_and_tell_versions', '7407e6927637f47cfe217fc1c59cf6cf4c6dae242d503b51b43a30c40bf1903b', 1, '{}');
