@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
 from fastapi import FastAPI
 
 import open_library
+from book_enrichment.handshake import needed_version
 from book_enrichment.router import ReaderDatabase, create_router, enrichment_fields
 from book_enrichment.settings import Settings
 from measure_calls import isbn13
@@ -243,14 +245,41 @@ async def test_an_app_starts_without_its_database_and_recovers(
             await eventually(all_done, patience=60)
 
 
-async def test_a_database_without_our_functions_is_not_healthy(settings_for, serve, stack) -> None:
-    """And a route says what to do about it."""
+HEAD = needed_version()
+OLDER = f"delete from enrichment.schema_versions where version = {HEAD}"
+NEWER = f"""
+insert into enrichment.schema_versions (version, name, checksum, works_with)
+values ({HEAD + 1}, '20990101000000_later', 'x', {HEAD + 1})
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "migrations", "told"),
+    [
+        (None, "missing", f"this package needs {HEAD}: run book-enrichment migrate"),
+        (
+            OLDER,
+            "other_version",
+            f"the database is at {HEAD - 1}, this package needs {HEAD}: run book-enrichment",
+        ),
+        (NEWER, "other_version", "pip install --upgrade book-enrichment"),
+    ],
+    ids=["without us", "older", "too new"],
+)
+async def test_a_database_that_does_not_fit_is_not_healthy(
+    settings_for, serve, stack, statement, migrations, told
+) -> None:
+    """503 so that a platform's check turns red, and the sentence for whoever looks."""
     name = f"throwaway_{uuid.uuid4().hex[:8]}"
-    url = stack.create_database(name)
+    url = stack.create_database(name, template=stack.migrated_template() if statement else "blank")
     try:
+        if statement:
+            with psycopg.connect(url) as connection:
+                connection.execute(statement)
         server = serve(settings_for("postgres", database_url=url))
         found = await health(server)
-        assert (found["http"], found["status"], found["migrations"]) == (503, "unavailable", "missing")
+        assert (found["http"], found["status"], found["migrations"]) == (503, "unavailable", migrations)
+        assert told in found["problem"]
         server.stop()
     finally:
         stack.drop_database(name)

@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from book_enrichment.errors import DatabaseUnavailable
 from book_enrichment.migrate import MigrationError, restore
 from host_app import ADA, HostApp
 
@@ -184,7 +185,7 @@ def test_only_a_database_of_this_version_is_restored(make_host) -> None:
 
 def test_an_unreachable_database_is_told_without_its_password() -> None:
     """And what kind of address it takes."""
-    with pytest.raises(MigrationError, match="gave no answer") as error:
+    with pytest.raises(DatabaseUnavailable, match="gave no answer") as error:
         restore("postgresql://postgres:secret@127.0.0.1:1/postgres")
     assert "secret" not in f"{error.value} {error.value.hint}"
     assert "session pooler" in str(error.value.hint)

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
-from book_enrichment.errors import EnrichmentError
+from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.migrate import functions, kept, release_0
 from book_enrichment.migrate.steps import BASELINE, SQL, Step, definition, released_steps
 
@@ -56,7 +56,7 @@ class Installed:
 
 @contextmanager
 def connected(database_url: str) -> Iterator[Connection]:
-    """A connection in autocommit that works through every pooler. MigrationError where there is none."""
+    """A connection in autocommit that works through every pooler. DatabaseUnavailable where there is none."""
     try:
         with psycopg.connect(
             database_url, autocommit=True, prepare_threshold=None, connect_timeout=15
@@ -65,7 +65,7 @@ def connected(database_url: str) -> Iterator[Connection]:
     except psycopg.OperationalError as error:
         if error.sqlstate is not None and not error.sqlstate.startswith(("08", "28", "3D", "57", "53")):
             raise
-        raise MigrationError(
+        raise DatabaseUnavailable(
             f"the database gave no answer: {' '.join(str(error).split())}",
             hint="check DATABASE_URL; migrations need a direct connection or the session pooler (port 5432)",
         ) from error
