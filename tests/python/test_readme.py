@@ -45,15 +45,44 @@ def test_every_command_is_shown() -> None:
     assert shown == set(commands)
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"`?make ([a-z][a-z-]*)`?", README))))
-def test_every_make_target_exists(target: str) -> None:
-    """What the README tells people to type is there."""
+PAGES = [ROOT / "README.md", *sorted((ROOT / "supabase" / "docs").glob("*.md"))]
+
+
+def found(pattern: str) -> list[tuple[Path, str]]:
+    """Where it stands in README and docs: the page, and what the pattern's group has matched."""
+    return sorted(
+        {(page, match) for page in PAGES for match in re.findall(pattern, page.read_text(encoding="utf-8"))}
+    )
+
+
+@pytest.mark.parametrize(("page", "target"), found(r"`?make ([a-z][a-z-]*)`?"), ids=str)
+def test_every_make_target_exists(page: Path, target: str) -> None:
+    """What a page tells people to type is there."""
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"\((supabase/[^)]+)\)|`(supabase/[\w./]+)`", README)))
-)
-def test_every_file_it_points_to_is_there(path: tuple[str, str]) -> None:
-    """Pictures and folders the README names exist."""
-    assert (ROOT / (path[0] or path[1]).rstrip("/")).exists()
+@pytest.mark.parametrize(("page", "path"), found(r"`(supabase/[\w./]+)`"), ids=str)
+def test_every_file_it_points_to_is_there(page: Path, path: str) -> None:
+    """Files and folders that a page names exist."""
+    assert (ROOT / path.rstrip("/")).exists()
+
+
+@pytest.mark.parametrize(("page", "link"), found(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\""), ids=str)
+def test_every_link_leads_somewhere(page: Path, link: tuple[str, str]) -> None:
+    """Pictures, other pages, and the headings that a link names."""
+    path, _, heading = (link[0] or link[1]).partition("#")
+    if path.startswith(("http://", "https://")):
+        return
+    target = (page.parent / path).resolve() if path else page
+    assert target.exists()
+    if heading:
+        headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert heading in {
+            re.sub(r"[^\w -]", "", each).strip().lower().replace(" ", "-") for each in headings
+        }
+
+
+@pytest.mark.parametrize(("page", "command"), found(r"book-enrichment ([a-z]+)\b"), ids=str)
+def test_every_command_a_page_names_exists(page: Path, command: str) -> None:
+    """And no other."""
+    assert command in get_command(app).commands
