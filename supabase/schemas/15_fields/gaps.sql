@@ -1,5 +1,5 @@
--- Which fields of a work and its edition are empty, and which of those may be filled. A view over the queue (40_queue/lookups) asks this
--- for each waiting row, the shelf (70_reading/library) for each line.
+-- Which fields of a work and its edition are empty, and which of those may be filled. The queue (40_queue/lookups) asks this for its rows,
+-- the shelf (70_reading/library) for its lines.
 
 create function enrichment.empty_fields(work public.works, edition public.editions)
 returns text[]

@@ -113,7 +113,7 @@ begin
 end
 $$;
 comment on function enrichment.enqueue_works(uuid[], uuid[], enrichment.trigger_source, uuid, integer, uuid) is
-'Queues works, with an edition each where the caller knows it. Rows are inserted first and weighed by the same views as everywhere; those that could learn nothing are taken back before anyone sees them. Never waits for a row somebody works on: those are open already, and their priority no longer matters.';
+'Queues works, with an edition each where the caller knows it. Rows are inserted first and weighed by the same functions as everywhere; those that could learn nothing are taken back before anyone sees them. Never waits for a row somebody works on: those are open already, and their priority no longer matters.';
 
 create function enrichment.enqueue_enrichment_impl(work_ids uuid[], trigger_source text, triggered_by uuid, priority integer)
 returns setof enrichment.enqueue_outcome
@@ -175,7 +175,7 @@ as $$
 declare
     reader uuid := enrichment.current_reader();
     missing uuid[];
-    outcomes enrichment.enqueue_outcome[] := '{}';
+    outcomes enrichment.enqueue_outcome[] := array[]::enrichment.enqueue_outcome[];
     room integer := 1000;
 begin
     missing := array(

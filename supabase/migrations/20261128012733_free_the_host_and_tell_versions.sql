@@ -448,6 +448,9 @@ begin
 end
 $$;
 
+comment on function enrichment.enqueue_works(uuid[], uuid[], enrichment.trigger_source, uuid, integer, uuid) is
+'Queues works, with an edition each where the caller knows it. Rows are inserted first and weighed by the same functions as everywhere; those that could learn nothing are taken back before anyone sees them. Never waits for a row somebody works on: those are open already, and their priority no longer matters.';
+
 create or replace function enrichment.trigger_missing_enrichment_impl()
 returns setof enrichment.enqueue_outcome
 language plpgsql security definer set search_path = '' set jit = off
@@ -455,7 +458,7 @@ as $$
 declare
     reader uuid := enrichment.current_reader();
     missing uuid[];
-    outcomes enrichment.enqueue_outcome[] := '{}';
+    outcomes enrichment.enqueue_outcome[] := array[]::enrichment.enqueue_outcome[];
     room integer := 1000;
 begin
     missing := array(
@@ -1288,7 +1291,7 @@ declare
     small regclass;
 begin
     for small in
-        select c.oid
+        select c.oid::regclass
         from pg_catalog.pg_class as c
         where c.oid in ('public.users'::regclass, 'enrichment.settings'::regclass, 'enrichment.providers'::regclass)
             and pg_catalog.pg_stat_get_last_analyze_time(c.oid) is null and pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid) is null
@@ -1447,4 +1450,4 @@ reset check_function_bodies;
 select enrichment.analyze_small_tables();
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(2, '20261128010817_free_the_host_and_tell_versions', '7407e6927637f47cfe217fc1c59cf6cf4c6dae242d503b51b43a30c40bf1903b', 1, '{}');
+(2, '20261128012733_free_the_host_and_tell_versions', 'c4f29bd41b41d767033d3074d46217d7db6e6b81a1731f82845090cddd09b66c', 1, '{}');
