@@ -72,8 +72,9 @@ CACHE_SECONDS = str(365 * 24 * 3600)  # an image never changes under its name
 
 GRANT_SECONDS = 1.5  # as in worker.py: a grant is to be used within 2 s
 LONGEST_WAIT_SECONDS = 60.0
-# No download begins later than this into a claim, which grows stale after 300 s.
-LONGEST_HOLD_SECONDS = 200.0
+# No download begins later than this part of a claim's life, which the database names (stale_after_seconds):
+# a download and an upload still have to fit behind it.
+LATEST_CALL = 2 / 3
 LONGEST_SLEEP_SECONDS = 30.0
 RETRY_SECONDS = 60.0
 # The cover under which the server failed comes last: it may be the one that makes it fail.
@@ -474,6 +475,7 @@ class CoverWorker:
         self._alarm = asyncio.Event()
         self._carrying: asyncio.Task[None] | None = None
         self._said = False
+        self.claim_seconds = 0.0  # how long a claim lives; the database names it
         self._fits = False  # the database's version
 
     def wake(self) -> None:
@@ -505,6 +507,8 @@ class CoverWorker:
             try:
                 if not self._fits:
                     await refuse_mismatch(self.database)
+                    settings = {each.name: each.value for each in await self.database.configure_enrichment()}
+                    self.claim_seconds = float(settings["stale_after_seconds"] or 0)
                     self._fits = True
                 report = await self.database.enrichment_covers()
                 self.tally.pending, self.tally.wait_reason = report.pending, report.wait_reason
@@ -682,7 +686,11 @@ class _Batch:
                 return True
             wait = reservation.retry_after
             held = time.monotonic() - self._claimed_at
-            if wait is None or wait > LONGEST_WAIT_SECONDS or held + wait > LONGEST_HOLD_SECONDS:
+            if (
+                wait is None
+                or wait > LONGEST_WAIT_SECONDS
+                or held + wait > LATEST_CALL * self._worker.claim_seconds
+            ):
                 self._excuse = reservation.reason or "rate", None if wait is None else _from_now(wait)
                 return False
             await self._worker._pause(max(wait, 0.05))

@@ -40,7 +40,7 @@ from book_enrichment.providers import (
     Provider,
     ProviderUnavailable,
 )
-from book_enrichment.records import ClaimedRow
+from book_enrichment.records import ClaimedRow, Setting
 from book_enrichment.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -49,10 +49,9 @@ logger = logging.getLogger(__name__)
 GRANT_SECONDS = 1.5
 # Rows whose next grant is further away go back in line instead of being held; claim gives out none of them.
 LONGEST_WAIT_SECONDS = 60.0
-# A claim grows stale after 300 s. No call begins later than this, so that a slow worker never looks like a
-# dead one; and a database that was away for longer than a claim lives is not asked to settle it.
-LONGEST_HOLD_SECONDS = 240.0
-CLAIM_SECONDS = 300.0
+# No call begins later than this part of a claim's life, so that a slow worker never looks like a dead one.
+# How long that life is, the database says (settings.stale_after_seconds).
+LATEST_CALL = 0.8
 # Between two glances at the queue: at most, since an import may have come in where the database cannot call;
 # at least, when rows are due and cannot be claimed (another worker has them).
 LONGEST_SLEEP_SECONDS = 30.0
@@ -170,6 +169,7 @@ class Worker:
         self.stopped = False
         self.provider_delay = 0.0  # seconds between two calls to one provider; the database names it
         self.batch_size: int | None = None  # rows per claim, as the database has it
+        self.claim_seconds = 0.0  # how long a claim lives; the database names it
         self.called_at: dict[str, float] = {}  # by provider, on the monotonic clock
         self._alarm = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -293,6 +293,7 @@ class Worker:
         await self._configure()
         if time.monotonic() >= self._stale_check_at:
             await self.database.reset_stale_enrichment()
+            self._obey(await self.database.configure_enrichment())  # an operator may have changed something
             self._stale_check_at = time.monotonic() + STALE_CHECK_SECONDS
         swept = await self._sweep()
         batch, moved = Batch(), 0
@@ -323,12 +324,15 @@ class Worker:
         changes: dict[str, Any] = dict(self.settings.flags())
         if keyed := [name for name, each in self.providers.items() if getattr(each, "has_key", False)]:
             changes["provider_keys"] = keyed
-        values = {
-            setting.name: setting.value for setting in await self.database.configure_enrichment(changes)
-        }
+        self._obey(await self.database.configure_enrichment(changes))
+        self._configured = True
+
+    def _obey(self, settings: Iterable[Setting]) -> None:
+        """Keep to what the database has: the gap between calls, rows per claim, the life of a claim."""
+        values = {setting.name: setting.value for setting in settings}
         self.provider_delay = float(values["provider_delay_ms"] or 0) / 1000
         self.batch_size = int(values["batch_size"] or 1)
-        self._configured = True
+        self.claim_seconds = float(values["stale_after_seconds"] or 0)
 
     async def _sweep(self) -> int:
         """The cached lane. pg_cron runs it as well; this is for a project without pg_cron."""
@@ -437,7 +441,7 @@ class Worker:
                 moved += await steps[0]()
             except DatabaseUnavailable as error:
                 _log_database(error)
-                if self.stopped or batch.held() > CLAIM_SECONDS:
+                if self.stopped or batch.held() > self.claim_seconds:
                     break  # what is left grows stale, and the database puts it back in line
                 troubles += 1
                 await self.rest(min(2.0**troubles, LONGEST_SLEEP_SECONDS))
@@ -525,7 +529,7 @@ class _Calls:
             if (
                 wait is None
                 or wait > LONGEST_WAIT_SECONDS
-                or self._batch.held() + wait > LONGEST_HOLD_SECONDS
+                or self._batch.held() + wait > LATEST_CALL * self._worker.claim_seconds
             ):
                 retry_at = None if wait is None else _from_now(wait)
                 reason = reservation.reason or "rate"
