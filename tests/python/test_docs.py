@@ -104,6 +104,16 @@ def test_every_room_has_a_row() -> None:
     assert set(package) == files | {each.name for each in there if (each / "__init__.py").exists()}
 
 
+async def test_every_query_runs(connect) -> None:
+    """What pages tell to look with, as the dashboard's role."""
+    connection = await connect()
+    inserted = await connection.execute("insert into public.works (title) values ('Dune') returning id::text")
+    [work] = await inserted.fetchall()
+    for page, block in found(r"(?s)```sql\n(.*?)```"):
+        if page.name in ("operating.md", "matching.md"):
+            await connection.execute(block.replace("…work id…", work["id"]))
+
+
 def test_what_is_json_can_be_read() -> None:
     """Every example."""
     for _, block in found(r"(?s)```json\n(.*?)```"):
