@@ -12,11 +12,12 @@ from book_enrichment.api import create_app
 from book_enrichment.database import doors
 from book_enrichment.settings import Settings
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "supabase" / "docs" / "api.md").read_text(encoding="utf-8")
 
 
-def test_every_route_has_a_readme_row() -> None:
-    """A route that is added, renamed or takes another parameter needs its row, and no row lacks its route."""
+def test_every_route_has_a_row() -> None:
+    """In supabase/docs/api.md: a route that is added, renamed or takes another parameter needs its row, and
+    no row lacks its route."""
     settings = Settings(_env_file=None, supabase_url="http://127.0.0.1:1", supabase_anon_key="x")
     routes = set()
     for path, methods in create_app(settings, worker=False).openapi()["paths"].items():
@@ -24,7 +25,7 @@ def test_every_route_has_a_readme_row() -> None:
             query = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
             route = f"{method.upper()} {path.removeprefix('/api/v1/enrichment')}"
             routes.add((route, tuple(query) if route != "GET /imports" else ()))
-    rows = re.findall(r"^\| `([A-Z]+ /[^?`]*)\??([^`]*)` \|", README, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z]+ /[^?`]*)\??([^`]*)` \|", PAGE, flags=re.MULTILINE)
     shown = {(route, tuple(re.findall(r"(\w+)=", query))) for route, query in rows}
     assert shown == routes
 

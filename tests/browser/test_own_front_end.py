@@ -1,4 +1,4 @@
-"""What the README shows to somebody who builds a front end of their own is what the API answers."""
+"""What the docs show to somebody who builds a front end of their own is what the API answers."""
 
 import json
 import re
@@ -13,8 +13,10 @@ from book_enrichment.database import open_database
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-CHAPTER = README.split("### Your own front end")[1].split("\n## ")[0]
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+API = (ROOT / "supabase" / "docs" / "api.md").read_text(encoding="utf-8")
+CHAPTER = API.split("## The JSON of a badge and a review panel")[1].split("\n## ")[0]
 STATUS, QUEUE, APPROVE, APPROVED = (
     json.loads(block) for block in re.findall(r"```json\n(.*?)```", CHAPTER, re.DOTALL)
 )

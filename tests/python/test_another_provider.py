@@ -1,4 +1,4 @@
-"""The README's example of a third provider is run as it stands there, and fills a book."""
+"""The example of a third provider in supabase/docs is run as it stands there, and fills a book."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from book_enrichment.settings import Settings
 from book_enrichment.worker import Worker, open_providers
 from open_library import listening
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-SECTION = re.search("## Adding a provider\n(.*?)\n## ", README, re.DOTALL)[1]
+PAGE = (Path(__file__).parents[2] / "supabase" / "docs" / "embedding.md").read_text(encoding="utf-8")
+SECTION = PAGE.split("## Adding a provider\n")[1].split("\n## ")[0]
 ROW_AND_READER = re.search("```sql\n(.*?)```", SECTION, re.DOTALL)[1]
 MODULE = re.search("```python\n(.*?)```", SECTION, re.DOTALL)[1]
 ISBN = "9780439023481"

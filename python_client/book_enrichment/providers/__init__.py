@@ -1,6 +1,6 @@
 """Where book data comes from: one module per provider, one guarded GET for all of them.
 
-The README shows how to add one ("Adding a provider").
+How to add one: supabase/docs/embedding.md, "Adding a provider".
 """
 
 from .google_books import GoogleBooks

@@ -5,7 +5,7 @@ import { approve, currentRow, dismiss, skip, step, tickNumber } from './reviewin
 import { state, update } from './state.js';
 import { undoLast } from './toasts.js';
 
-/** Each shortcut as it is documented in the dialog and in the README. */
+/** Each shortcut as it is documented in the dialog and in supabase/docs/embedding.md. */
 export const SHORTCUTS = [
   ['J', 'next book'],
   ['K', 'book before'],
