@@ -39,7 +39,7 @@ from book_enrichment.covers import NEEDS_STORAGE, can_store
 from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.handshake import VersionMismatch, needed_version, refuse_mismatch
-from book_enrichment.migrate.steps import function_bodies
+from book_enrichment.migrate.steps import expected_objects
 from book_enrichment.records import HealthCheck, Setting
 from book_enrichment.settings import Settings
 
@@ -205,8 +205,8 @@ async def database_checks(database: Database, settings: Settings) -> AsyncIterat
     yield ok("connection", f"answered in {(time.monotonic() - begin) * 1000:.0f} ms")
     needed = needed_version()
     yield ok("version", f"the database is at {installed.version}, this package was made for {needed}")
-    bodies = function_bodies() if installed.version == needed else None
-    checks = await database.enrichment_health(verbs_called(), bodies)
+    objects = expected_objects() if installed.version == needed else None
+    checks = await database.enrichment_health(verbs_called(), objects)
     pending = unwritten_flags(settings, await database.configure_enrichment())
     for check in checks:
         flag = FLAG_OF_CHECK.get(check.name)

@@ -272,15 +272,15 @@ class Database:
         return await self._one(InstalledVersion, "enrichment_version")
 
     async def enrichment_health(
-        self, verbs: Mapping[str, Sequence[str]] | None = None, bodies: Mapping[str, str] | None = None
+        self, verbs: Mapping[str, Sequence[str]] | None = None, objects: Mapping[str, str] | None = None
     ) -> list[HealthCheck]:
-        """One check a line; `verbs` are those that will be called, with their parameters, `bodies` the md5
-        of each function's body by its name with its schema."""
+        """One check a line; `verbs` are those that will be called, with their parameters, `objects` what this
+        version has (see `migrate.steps.expected_objects`)."""
         return await self._all(
             HealthCheck,
             "enrichment_health",
             verbs=None if verbs is None else Json(verbs),
-            bodies=None if bodies is None else Json(bodies),
+            objects=None if objects is None else Json(objects),
         )
 
     # The reader's buttons and pages.

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from book_enrichment.migrate.steps import FUNCTION, bodies_in, split
+from book_enrichment.migrate.steps import FUNCTION, bodies_in, objects_in, split
 
 Connection = psycopg.Connection[Any]
 
@@ -26,6 +26,23 @@ def changed(connection: Connection, text: str) -> list[str]:
     return sorted(name for name, digest in bodies_in(text).items() if here.get(name) != digest)
 
 
+def missing(connection: Connection, text: str) -> dict[str, str]:
+    """The views, indexes, triggers and policies of `text` that are not here, with the statement for each."""
+    rows = connection.execute(
+        """
+        select format(
+            '%s %s.%s', case c.relkind when 'v' then 'view' else 'index' end,
+            c.relnamespace::regnamespace, c.relname
+        )
+        from pg_class as c where c.relkind in ('v', 'i')
+        union all select 'trigger ' || t.tgname from pg_trigger as t where t.tgenabled <> 'D'
+        union all select 'policy ' || p.polname from pg_policy as p
+        """
+    ).fetchall()
+    here = {name for (name,) in rows}
+    return {name: statement for name, statement in objects_in(text).items() if name not in here}
+
+
 def restore(connection: Connection, text: str) -> list[str]:
     """Makes those functions as `text` has them, and gives every right that `text` gives; the names of those
     made."""
@@ -37,7 +54,10 @@ def restore(connection: Connection, text: str) -> list[str]:
         if made and made[1] in names:
             again = statement.replace("create function", "create or replace function", 1)
             connection.execute(again.encode())
+    gone = missing(connection, text)
+    for statement in gone.values():
+        connection.execute(statement.encode())
     for statement in statements:
         if re.match(r"(--[^\n]*\s+)*(revoke|grant) ", statement):
             connection.execute(statement.encode())
-    return names
+    return [*names, *gone]

@@ -23,6 +23,11 @@ TOKENS = re.compile(
     r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$\w*\$).*?\1|(?P<end>;)""", re.DOTALL
 )
 FUNCTION = re.compile(r"create (?:or replace )?function (\w+\.\w+)\(.*?\bas (\$\w*\$)(.*?)\2", re.DOTALL)
+OBJECT = re.compile(
+    r"^create (?:unique )?(?P<kind>view|index|trigger|policy) (?P<name>[\w.]+)"
+    r"(?:[^;]*? on (?P<table>[\w.]+))?",
+    re.MULTILINE,
+)
 MARK = re.compile(
     r"insert into enrichment\.schema_versions .*?"
     r"\((?P<version>\d+), '(?P<name>\w+)', '(?P<checksum>[0-9a-f]{64})', (?P<works_with>\d+),",
@@ -115,9 +120,25 @@ def definition() -> str:
     return "set check_function_bodies = off;\n\n" + "\n".join(rooms) + "\nreset check_function_bodies;\n"
 
 
-def function_bodies() -> dict[str, str]:
-    """The md5 of each function's body as this package's version has it, by its name with its schema."""
-    return bodies_in(definition())
+def expected_objects() -> dict[str, str]:
+    """What this package's version has: the md5 of each function's body by its name with its schema, and
+    nothing for `view schema.name`, `index schema.name`, `trigger name` and `policy name`, which only have
+    to be there."""
+    text = definition()
+    return bodies_in(text) | {name: "" for name in objects_in(text)}
+
+
+def objects_in(text: str) -> dict[str, str]:
+    """The statement that makes each view, index, trigger and policy of a text, by its kind and name. An index
+    is in the schema of its table."""
+    objects = {}
+    for statement in split(text):
+        if made := OBJECT.search(statement):
+            kind, name, table = made["kind"], made["name"], made["table"]
+            if kind == "index":
+                name = f"{table.partition('.')[0]}.{name}"
+            objects[f"{kind} {name}"] = statement
+    return objects
 
 
 def bodies_in(text: str) -> dict[str, str]:

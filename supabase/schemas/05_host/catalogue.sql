@@ -170,7 +170,7 @@ begin
 end
 $$;
 
--- The three columns the request asks for: the outcome of the last enrichment that came to an end, for badges without a join.
+-- Three columns of ours: the outcome of the last enrichment that came to an end, for badges without a join.
 alter table public.works add column if not exists enrichment_status varchar(32);
 alter table public.works add column if not exists enrichment_confidence varchar(16);
 alter table public.works add column if not exists last_enriched_at timestamptz;

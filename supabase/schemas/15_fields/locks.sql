@@ -57,6 +57,9 @@ language plpgsql security definer set search_path = ''
 as $$
 begin
     perform enrichment.refuse_unknown_fields(lock_fields_impl.work_id, lock_fields_impl.fields, lock_fields_impl.edition_id);
+    -- A batch that is about to fill the field goes first, so that nothing fills it once the lock is confirmed.
+    perform 1 from public.works as w where w.id = lock_fields_impl.work_id for no key update;
+    perform 1 from public.editions as e where e.id = lock_fields_impl.edition_id for no key update;
     insert into enrichment.field_locks (entity_id, field, locked_by)
     select case when f like 'work.%' then lock_fields_impl.work_id else lock_fields_impl.edition_id end, f, enrichment.acting_reader()
     from unnest(lock_fields_impl.fields) as f

@@ -62,7 +62,7 @@ comment on column enrichment.providers.probe_until is 'A probe is under way; it 
 comment on column enrichment.providers.retry_at is 'The provider asked not to be called before then (Retry-After, or a pause).';
 comment on column enrichment.providers.paused_reason is 'Why it is paused until retry_at: retry_after, bad_key, quota_zero, identify, unknown_location, daily.';
 
--- Open Library: 0.33/s and burst 10 as the request has it; a client that names itself may be set to 1 or 3 per second.
+-- Open Library: 0.33/s and burst 10; a client that names itself may be set to 1 or 3 per second.
 -- Google Books: 1,000 calls a day per free key, counted from midnight Pacific; stop short of it.
 insert into enrichment.providers (
     provider, "position", fills, needs_contact, needs_key, needs_opt_in, keys_per_call,

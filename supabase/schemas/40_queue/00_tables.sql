@@ -118,6 +118,6 @@ exception
 end
 $$;
 comment on function enrichment.publish_queue() is
-'Adds enrichment_queue to Supabase Realtime''s publication, where there is one; run it again once there is. Each reader hears of the rows and columns that the policy and grants above let through.';
+'Adds enrichment_queue to Supabase Realtime''s publication, where there is one; run it again once there is. Each reader hears of the rows and columns that the table''s policy and grants let through.';
 
 select enrichment.publish_queue();

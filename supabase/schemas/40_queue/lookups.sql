@@ -1,6 +1,6 @@
 -- What a waiting row still needs: the records that answer it already, the fields it wants, the look-ups that could fill them, and of
--- those the next. Claim, sweep, review and preview ask about the rows of their call and never about all; the views are for the
--- dashboard. All are functions, because a view over the host's tables would keep the host from changing them.
+-- those the next. Claim, sweep, review and preview ask about the rows of their call and never about all. These are functions, because a
+-- view over the host's tables would keep the host from changing them; the one view stands on a function, for the dashboard.
 
 create type enrichment.queue_record as (
     queue_id uuid, is_open boolean, scored_at timestamptz, provider text, entity_type text, provider_id text, fetched_at timestamptz,

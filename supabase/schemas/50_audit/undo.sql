@@ -1,5 +1,5 @@
 -- Taking back what a row or an import wrote, newest first, to the values of before. A value that was edited since is kept and
--- reported. Before: 15_fields/restore knows how a value goes back.
+-- reported. Before: restore.sql knows how a value goes back.
 
 create type enrichment.undo_outcome as (
     queue_id uuid, work_id uuid, status enrichment.queue_status, fields_restored text [], fields_kept text [], reason text

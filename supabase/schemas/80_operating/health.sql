@@ -90,7 +90,7 @@ as $$
         end,
         case
             when s.contact is null or s.contact ~* '@example\.(com|net|org)$'
-                then 'set ENRICHMENT_CONTACT where the worker runs to an address or page of yours, or: book-enrichment settings set contact=…'
+                then 'set ENRICHMENT_CONTACT where the worker runs to an address or page of yours: it names you to Open Library, and tells the database'
         end
     from enrichment.settings as s
     union all
@@ -244,7 +244,7 @@ end
 $$;
 comment on function enrichment.health_of_storage() is 'How much room is left for rows, and whether covers that are to be stored have a bucket and room in their budget.';
 
-create function enrichment.enrichment_health_impl(verbs jsonb, bodies jsonb)
+create function enrichment.enrichment_health_impl(verbs jsonb, objects jsonb)
 returns setof enrichment.health_check
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -252,14 +252,15 @@ begin
     if jsonb_typeof(enrichment_health_impl.verbs) is distinct from 'object' then
         perform enrichment.refuse('PT422', 'verbs is not a JSON object', 'send {"verb": ["parameter", …], …}, or nothing');
     end if;
-    if jsonb_typeof(enrichment_health_impl.bodies) is distinct from 'object' then
-        perform enrichment.refuse('PT422', 'bodies is not a JSON object', 'send {"schema.function": "md5 of its body", …}, or nothing');
+    if jsonb_typeof(enrichment_health_impl.objects) is distinct from 'object' then
+        perform enrichment.refuse('PT422', 'objects is not a JSON object', 'send {"schema.function": "md5 of its body", …}, or nothing');
     end if;
     return query
     select * from enrichment.health_of_verbs(enrichment_health_impl.verbs)
-    union all select * from enrichment.health_of_functions(enrichment_health_impl.bodies)
+    union all select * from enrichment.health_of_objects(enrichment_health_impl.objects)
     union all select * from enrichment.health_of_host()
     union all select * from enrichment.health_of_tables()
+    union all select * from enrichment.health_of_rights()
     union all select * from enrichment.health_of_jobs()
     union all select * from enrichment.health_of_settings()
     union all select * from enrichment.health_of_providers()

@@ -25,25 +25,35 @@ as $$
         end,
         case
             when m.names is not null or to_regprocedure('enrichment.schedule_jobs()') is null
-                then 'apply the migrations of the same version as the client: make migrate, or supabase db push'
+                then 'book-enrichment migrate --restore makes them as released'
         end
     from missing as m
 $$;
 comment on function enrichment.health_of_verbs(jsonb) is
 'Whether public has each verb with at least the named parameters ({"claim_enrichment": ["worker_name", "batch_size"], …}), and the last migration ran.';
 
-create function enrichment.health_of_functions(bodies jsonb)
+create function enrichment.health_of_objects(objects jsonb)
 returns setof enrichment.health_check
 language sql stable set search_path = ''
 as $$
-    with changed as (
+    with existing (name, digest) as (
+        select format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc)
+        from pg_catalog.pg_proc as p
+        where p.pronamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
+        union all
+        select format('%s %s.%s', case c.relkind when 'v' then 'view' else 'index' end, c.relnamespace::regnamespace, c.relname), ''
+        from pg_catalog.pg_class as c
+        where c.relnamespace in ('enrichment'::regnamespace, 'public'::regnamespace) and c.relkind in ('v', 'i')
+        union all
+        select 'trigger ' || t.tgname, '' from pg_catalog.pg_trigger as t where t.tgenabled <> 'D'
+        union all
+        select 'policy ' || p.polname, '' from pg_catalog.pg_policy as p
+    ),
+
+    changed as (
         select string_agg(wanted.key, ', ' order by wanted.key) as names
-        from jsonb_each_text(health_of_functions.bodies) as wanted
-        where not exists (
-            select 1 from pg_catalog.pg_proc as p
-            where p.pronamespace = to_regnamespace(split_part(wanted.key, '.', 1)) and p.proname = split_part(wanted.key, '.', 2)
-                and md5(p.prosrc) = wanted.value
-        )
+        from jsonb_each_text(health_of_objects.objects) as wanted
+        where not exists (select 1 from existing as e where e.name = wanted.key and e.digest = wanted.value)
     )
 
     select
@@ -51,10 +61,10 @@ as $$
         case when c.names is null then 'as released' else 'changed by hand, or missing: ' || c.names end,
         case when c.names is not null then 'book-enrichment migrate --restore makes them as released; what you changed is lost then' end
     from changed as c
-    where health_of_functions.bodies <> '{}'
+    where health_of_objects.objects <> '{}'
 $$;
-comment on function enrichment.health_of_functions(jsonb) is
-'Whether each function reads as the client''s version has it: bodies is {"schema.function": "md5 of its body"}. No line where none is named.';
+comment on function enrichment.health_of_objects(jsonb) is
+'Whether each function reads as the client''s version has it, and its views, indexes, triggers and policies are there: objects is {"schema.function": "md5 of its body", "view schema.name": "", "trigger name": "", …}. No line where none is named.';
 
 create function enrichment.host_columns()
 returns table (table_name text, column_name text)
@@ -118,6 +128,47 @@ as $$
     from open_tables as t
 $$;
 comment on function enrichment.health_of_tables() is 'Whether row level security is on for our tables.';
+
+create function enrichment.health_of_rights()
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    with functions as (
+        select p.oid, p.oid::regprocedure::text as name
+        from pg_catalog.pg_proc as p
+        where p.pronamespace = 'enrichment'::regnamespace or (
+            p.pronamespace = 'public'::regnamespace and exists (
+                select from pg_catalog.pg_proc as twin
+                where twin.pronamespace = 'enrichment'::regnamespace and twin.proname = p.proname || '_impl'
+            )
+        )
+    ),
+
+    wrong as (
+        select
+            (select string_agg(opened.name, ', ' order by opened.name)
+                from (
+                    select f.name from functions as f where has_function_privilege('anon', f.oid, 'execute')
+                    union all
+                    select c.oid::regclass::text
+                    from pg_catalog.pg_class as c
+                    where c.relkind in ('r', 'v') and has_any_column_privilege('anon', c.oid, 'select, insert, update') and (
+                        c.relnamespace = 'enrichment'::regnamespace
+                        or c.oid in (to_regclass('public.enrichment_queue'), to_regclass('public.enrichment_audit_log'))
+                    )
+                ) as opened) as opened,
+            (select string_agg(f.name, ', ' order by f.name) from functions as f
+                where not f.name like 'enrichment.%' and not has_function_privilege('service_role', f.oid, 'execute')
+                    and not has_function_privilege('authenticated', f.oid, 'execute')) as closed
+    )
+
+    select
+        'rights', case when w.opened is not null then 'fail' when w.closed is not null then 'fail' else 'ok' end,
+        coalesce('open to visitors: ' || w.opened, 'closed to everybody: ' || w.closed, 'visitors may do nothing, every verb is somebody''s'),
+        case when coalesce(w.opened, w.closed) is not null then 'book-enrichment migrate --restore' end
+    from wrong as w
+$$;
+comment on function enrichment.health_of_rights() is 'Whether something of ours was opened to visitors, or a verb closed to everybody.';
 
 create function enrichment.look_as_reader()
 returns text

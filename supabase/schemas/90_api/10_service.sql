@@ -197,14 +197,14 @@ $$;
 comment on function public.enrichment_due() is
 'When a worker should come back: due_at and due_in (seconds, 0 for now) of the next pending row, why it waits, and how many are pending and in progress. both are null where nothing will be due by itself.';
 
-create function public.enrichment_health(verbs jsonb default '{}', bodies jsonb default '{}')
+create function public.enrichment_health(verbs jsonb default '{}', objects jsonb default '{}')
 returns setof enrichment.health_check
 language sql stable set search_path = ''
 as $$
-    select * from enrichment.enrichment_health_impl(enrichment_health.verbs, enrichment_health.bodies)
+    select * from enrichment.enrichment_health_impl(enrichment_health.verbs, enrichment_health.objects)
 $$;
 comment on function public.enrichment_health(jsonb, jsonb) is
-'One check a line: name, state (ok, warn, fail), message, hint (what to do; null where all is well). verbs names what the client is going to call, with its parameters; bodies is the md5 of each function''s body as the client''s version has it, by its name with its schema. So a database of another version is noticed, and what was changed by hand.';
+'One check a line: name, state (ok, warn, fail), message, hint (what to do; null where all is well). verbs names what the client is going to call, with its parameters; objects is what the client''s version has: the md5 of each function''s body by its name with its schema, and an empty text for "view schema.name", "index schema.name", "trigger name" and "policy name". So a database of another version is noticed, and what was changed by hand.';
 
 create function public.prune_enrichment()
 returns setof enrichment.pruned

@@ -64,6 +64,24 @@ as $$
     select v.version, v.name, v.works_with from enrichment.schema_versions as v order by v.version desc limit 1
 $$;
 
+create or replace function enrichment.lock_fields_impl(work_id uuid, fields text[], edition_id uuid)
+returns setof enrichment.field_lock
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    perform enrichment.refuse_unknown_fields(lock_fields_impl.work_id, lock_fields_impl.fields, lock_fields_impl.edition_id);
+    -- A batch that is about to fill the field goes first, so that nothing fills it once the lock is confirmed.
+    perform 1 from public.works as w where w.id = lock_fields_impl.work_id for no key update;
+    perform 1 from public.editions as e where e.id = lock_fields_impl.edition_id for no key update;
+    insert into enrichment.field_locks (entity_id, field, locked_by)
+    select case when f like 'work.%' then lock_fields_impl.work_id else lock_fields_impl.edition_id end, f, enrichment.acting_reader()
+    from unnest(lock_fields_impl.fields) as f
+    order by 1, 2
+    on conflict do nothing;
+    return query select * from enrichment.list_locks(lock_fields_impl.work_id, lock_fields_impl.edition_id);
+end
+$$;
+
 create or replace function enrichment.score_candidates(queue_ids uuid[], with_rejected boolean default false)
 returns setof enrichment.scored_book
 language sql stable set search_path = ''
@@ -262,6 +280,9 @@ create index queue_due on public.enrichment_queue (priority, next_attempt_after,
 
 create policy enrichment_queue_of_own_library on public.enrichment_queue for select to authenticated
 using (enrichment.is_on_own_shelf(work_id));
+
+comment on function enrichment.publish_queue() is
+'Adds enrichment_queue to Supabase Realtime''s publication, where there is one; run it again once there is. Each reader hears of the rows and columns that the table''s policy and grants let through.';
 
 create or replace function enrichment.postpone_unservable(queue_ids uuid[])
 returns void
@@ -1108,7 +1129,39 @@ begin
 end
 $$;
 
-create function enrichment.enrichment_health_impl(verbs jsonb, bodies jsonb)
+create or replace function enrichment.health_of_settings()
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    select
+        'contact',
+        case when s.contact is null then 'fail' when s.contact ~* '@example\.(com|net|org)$' then 'warn' else 'ok' end,
+        case
+            when s.contact is null then 'nobody is named in the User-Agent, so Open Library is not asked (no_contact)'
+            when s.contact ~* '@example\.(com|net|org)$' then s.contact || ' is an example that nobody reads'
+            else 'the User-Agent names ' || s.contact
+        end,
+        case
+            when s.contact is null or s.contact ~* '@example\.(com|net|org)$'
+                then 'set ENRICHMENT_CONTACT where the worker runs to an address or page of yours: it names you to Open Library, and tells the database'
+        end
+    from enrichment.settings as s
+    union all
+    select
+        'automatic',
+        case when s.auto_enabled then 'ok' else 'warn' end,
+        case
+            when s.auto_enabled then 'imports are worked on by themselves'
+            else format('auto_enabled is off: what imports bring waits (rows by now: %s), what a person asks for runs', waiting."rows")
+        end,
+        case when not s.auto_enabled then 'set ENRICHMENT_AUTO_ENABLED=true where the worker runs, or: book-enrichment settings set auto_enabled=true' end
+    from enrichment.settings as s
+    cross join lateral (
+        select count(*) as "rows" from public.enrichment_queue as q where q.is_open and q.wait_reason = 'auto_disabled'
+    ) as waiting
+$$;
+
+create function enrichment.enrichment_health_impl(verbs jsonb, objects jsonb)
 returns setof enrichment.health_check
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -1116,14 +1169,15 @@ begin
     if jsonb_typeof(enrichment_health_impl.verbs) is distinct from 'object' then
         perform enrichment.refuse('PT422', 'verbs is not a JSON object', 'send {"verb": ["parameter", …], …}, or nothing');
     end if;
-    if jsonb_typeof(enrichment_health_impl.bodies) is distinct from 'object' then
-        perform enrichment.refuse('PT422', 'bodies is not a JSON object', 'send {"schema.function": "md5 of its body", …}, or nothing');
+    if jsonb_typeof(enrichment_health_impl.objects) is distinct from 'object' then
+        perform enrichment.refuse('PT422', 'objects is not a JSON object', 'send {"schema.function": "md5 of its body", …}, or nothing');
     end if;
     return query
     select * from enrichment.health_of_verbs(enrichment_health_impl.verbs)
-    union all select * from enrichment.health_of_functions(enrichment_health_impl.bodies)
+    union all select * from enrichment.health_of_objects(enrichment_health_impl.objects)
     union all select * from enrichment.health_of_host()
     union all select * from enrichment.health_of_tables()
+    union all select * from enrichment.health_of_rights()
     union all select * from enrichment.health_of_jobs()
     union all select * from enrichment.health_of_settings()
     union all select * from enrichment.health_of_providers()
@@ -1133,18 +1187,57 @@ begin
 end
 $$;
 
-create function enrichment.health_of_functions(bodies jsonb)
+create or replace function enrichment.health_of_verbs(verbs jsonb)
 returns setof enrichment.health_check
 language sql stable set search_path = ''
 as $$
-    with changed as (
+    with missing as (
         select string_agg(wanted.key, ', ' order by wanted.key) as names
-        from jsonb_each_text(health_of_functions.bodies) as wanted
+        from jsonb_each(health_of_verbs.verbs) as wanted
         where not exists (
             select 1 from pg_catalog.pg_proc as p
-            where p.pronamespace = to_regnamespace(split_part(wanted.key, '.', 1)) and p.proname = split_part(wanted.key, '.', 2)
-                and md5(p.prosrc) = wanted.value
+            where p.pronamespace = 'public'::regnamespace and p.proname = wanted.key
+                and to_jsonb(coalesce(p.proargnames, '{}')) @> wanted.value
         )
+    )
+
+    select
+        'migrations',
+        case when m.names is null and to_regprocedure('enrichment.schedule_jobs()') is not null then 'ok' else 'fail' end,
+        case
+            when m.names is not null then 'these verbs are missing or of another version: ' || m.names
+            when to_regprocedure('enrichment.schedule_jobs()') is null then 'the last migration is missing: nothing is scheduled'
+            else 'every verb the client calls is there'
+        end,
+        case
+            when m.names is not null or to_regprocedure('enrichment.schedule_jobs()') is null
+                then 'book-enrichment migrate --restore makes them as released'
+        end
+    from missing as m
+$$;
+
+create function enrichment.health_of_objects(objects jsonb)
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    with existing (name, digest) as (
+        select format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc)
+        from pg_catalog.pg_proc as p
+        where p.pronamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
+        union all
+        select format('%s %s.%s', case c.relkind when 'v' then 'view' else 'index' end, c.relnamespace::regnamespace, c.relname), ''
+        from pg_catalog.pg_class as c
+        where c.relnamespace in ('enrichment'::regnamespace, 'public'::regnamespace) and c.relkind in ('v', 'i')
+        union all
+        select 'trigger ' || t.tgname, '' from pg_catalog.pg_trigger as t where t.tgenabled <> 'D'
+        union all
+        select 'policy ' || p.polname, '' from pg_catalog.pg_policy as p
+    ),
+
+    changed as (
+        select string_agg(wanted.key, ', ' order by wanted.key) as names
+        from jsonb_each_text(health_of_objects.objects) as wanted
+        where not exists (select 1 from existing as e where e.name = wanted.key and e.digest = wanted.value)
     )
 
     select
@@ -1152,11 +1245,11 @@ as $$
         case when c.names is null then 'as released' else 'changed by hand, or missing: ' || c.names end,
         case when c.names is not null then 'book-enrichment migrate --restore makes them as released; what you changed is lost then' end
     from changed as c
-    where health_of_functions.bodies <> '{}'
+    where health_of_objects.objects <> '{}'
 $$;
 
-comment on function enrichment.health_of_functions(jsonb) is
-'Whether each function reads as the client''s version has it: bodies is {"schema.function": "md5 of its body"}. No line where none is named.';
+comment on function enrichment.health_of_objects(jsonb) is
+'Whether each function reads as the client''s version has it, and its views, indexes, triggers and policies are there: objects is {"schema.function": "md5 of its body", "view schema.name": "", "trigger name": "", …}. No line where none is named.';
 
 create function enrichment.host_columns()
 returns table (table_name text, column_name text)
@@ -1223,6 +1316,48 @@ as $$
 $$;
 
 comment on function enrichment.health_of_tables() is 'Whether row level security is on for our tables.';
+
+create function enrichment.health_of_rights()
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    with functions as (
+        select p.oid, p.oid::regprocedure::text as name
+        from pg_catalog.pg_proc as p
+        where p.pronamespace = 'enrichment'::regnamespace or (
+            p.pronamespace = 'public'::regnamespace and exists (
+                select from pg_catalog.pg_proc as twin
+                where twin.pronamespace = 'enrichment'::regnamespace and twin.proname = p.proname || '_impl'
+            )
+        )
+    ),
+
+    wrong as (
+        select
+            (select string_agg(opened.name, ', ' order by opened.name)
+                from (
+                    select f.name from functions as f where has_function_privilege('anon', f.oid, 'execute')
+                    union all
+                    select c.oid::regclass::text
+                    from pg_catalog.pg_class as c
+                    where c.relkind in ('r', 'v') and has_any_column_privilege('anon', c.oid, 'select, insert, update') and (
+                        c.relnamespace = 'enrichment'::regnamespace
+                        or c.oid in (to_regclass('public.enrichment_queue'), to_regclass('public.enrichment_audit_log'))
+                    )
+                ) as opened) as opened,
+            (select string_agg(f.name, ', ' order by f.name) from functions as f
+                where not f.name like 'enrichment.%' and not has_function_privilege('service_role', f.oid, 'execute')
+                    and not has_function_privilege('authenticated', f.oid, 'execute')) as closed
+    )
+
+    select
+        'rights', case when w.opened is not null then 'fail' when w.closed is not null then 'fail' else 'ok' end,
+        coalesce('open to visitors: ' || w.opened, 'closed to everybody: ' || w.closed, 'visitors may do nothing, every verb is somebody''s'),
+        case when coalesce(w.opened, w.closed) is not null then 'book-enrichment migrate --restore' end
+    from wrong as w
+$$;
+
+comment on function enrichment.health_of_rights() is 'Whether something of ours was opened to visitors, or a verb closed to everybody.';
 
 create function enrichment.look_as_reader()
 returns text
@@ -1404,15 +1539,15 @@ $$;
 comment on function public.enrichment_version() is
 'What version of book enrichment is installed, and the oldest version whose Python package still works with it.';
 
-create function public.enrichment_health(verbs jsonb default '{}', bodies jsonb default '{}')
+create function public.enrichment_health(verbs jsonb default '{}', objects jsonb default '{}')
 returns setof enrichment.health_check
 language sql stable set search_path = ''
 as $$
-    select * from enrichment.enrichment_health_impl(enrichment_health.verbs, enrichment_health.bodies)
+    select * from enrichment.enrichment_health_impl(enrichment_health.verbs, enrichment_health.objects)
 $$;
 
 comment on function public.enrichment_health(jsonb, jsonb) is
-'One check a line: name, state (ok, warn, fail), message, hint (what to do; null where all is well). verbs names what the client is going to call, with its parameters; bodies is the md5 of each function''s body as the client''s version has it, by its name with its schema. So a database of another version is noticed, and what was changed by hand.';
+'One check a line: name, state (ok, warn, fail), message, hint (what to do; null where all is well). verbs names what the client is going to call, with its parameters; objects is what the client''s version has: the md5 of each function''s body by its name with its schema, and an empty text for "view schema.name", "index schema.name", "trigger name" and "policy name". So a database of another version is noticed, and what was changed by hand.';
 
 comment on function public.trigger_missing_enrichment() is
 'The reader''s "Enrich missing": queues works of the own library that lack something nobody locked and are not queued, the newest first and up to 1,000 a call, and starts those that wait for the switch (auto_disabled). Call again until nothing is enqueued; what is left then can gain nothing now (known_miss), and no row says that nothing is missing at all.';
@@ -1421,8 +1556,9 @@ revoke all on function
     enrichment.analyze_small_tables,
     enrichment.enrichment_health_impl,
     enrichment.enrichment_version_impl,
-    enrichment.health_of_functions,
     enrichment.health_of_host,
+    enrichment.health_of_objects,
+    enrichment.health_of_rights,
     enrichment.health_of_tables,
     enrichment.host_columns,
     enrichment.is_on_own_shelf,
@@ -1438,11 +1574,11 @@ revoke all on function
     public.enrichment_version
 from public, anon, authenticated, service_role;
 
-grant execute on function enrichment.enrichment_health_impl(verbs jsonb, bodies jsonb) to service_role;
+grant execute on function enrichment.enrichment_health_impl(verbs jsonb, objects jsonb) to service_role;
 grant execute on function enrichment.enrichment_version_impl() to service_role;
 grant execute on function enrichment.is_on_own_shelf(work_id uuid) to authenticated;
 grant execute on function enrichment.look_as_reader() to current_user;
-grant execute on function public.enrichment_health(verbs jsonb, bodies jsonb) to service_role;
+grant execute on function public.enrichment_health(verbs jsonb, objects jsonb) to service_role;
 grant execute on function public.enrichment_version() to service_role;
 
 reset check_function_bodies;
@@ -1450,4 +1586,4 @@ reset check_function_bodies;
 select enrichment.analyze_small_tables();
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(2, '20261128012733_free_the_host_and_tell_versions', 'c4f29bd41b41d767033d3074d46217d7db6e6b81a1731f82845090cddd09b66c', 1, '{}');
+(2, '20261128014021_free_the_host_and_tell_versions', 'fc8614ac2cf7d05dd42f3bc018c5adbd139c208dfbf3c0662aad8ec274d2ea90', 1, '{}');
