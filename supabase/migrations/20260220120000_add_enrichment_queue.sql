@@ -8,8 +8,12 @@ begin
                 || 'supabase migration repair --status applied ' || string_agg(split_part(v.name, '_', 1), ' ' order by v.version)
             from enrichment.schema_versions as v
         );
-    elsif to_regnamespace('enrichment') is not null then
+    elsif obj_description(to_regnamespace('enrichment'), 'pg_namespace') like 'Private side of book enrichment:%' then
         raise exception 'a book enrichment of before version 1 is installed here. `book-enrichment migrate` takes it over; run that first';
+    elsif to_regnamespace('enrichment') is not null then
+        raise exception 'there is a schema enrichment here that is not ours; ours needs that name';
+    elsif to_regnamespace('enrichment_kept') is not null and coalesce(current_setting('enrichment.takes_back', true), '') <> 'on' then
+        raise exception 'an earlier uninstall kept data here. `book-enrichment migrate` installs and takes it back; run that instead';
     end if;
 end
 $$;
@@ -222,11 +226,21 @@ comment on function enrichment.author_names(uuid) is 'The authors of a work, by 
 -- Before: an empty or a living Supabase project. After: every later room may rely on these names.
 
 -- What is made here because the project had none is remembered until the step writes its row.
-select set_config('enrichment.brought', coalesce(string_agg('table public.' || absent.name, ','), ''), false)
-from unnest(array[
-    'users', 'works', 'editions', 'authors', 'work_authors', 'external_ids', 'source_records', 'library_items'
-]) as absent (name)
-where to_regclass('public.' || absent.name) is null;
+select set_config('enrichment.brought', coalesce(string_agg(absent.thing, ','), ''), false)
+from (
+    select 'table public.' || name as thing
+    from unnest(array[
+        'users', 'works', 'editions', 'authors', 'work_authors', 'external_ids', 'source_records', 'library_items'
+    ]) as name
+    where to_regclass('public.' || name) is null
+    union all
+    select 'column ' || name
+    from unnest(array['enrichment_status', 'enrichment_confidence', 'last_enriched_at']) as name
+    where not exists (
+        select from pg_catalog.pg_attribute as a
+        where a.attrelid = to_regclass('public.works') and a.attname = name and not a.attisdropped
+    )
+) as absent;
 
 do $$
 begin
@@ -8321,51 +8335,51 @@ comment on function public.prune_enrichment() is
 revoke all on all functions in schema enrichment from public, anon, authenticated, service_role;
 
 revoke all on function
-    public.configure_enrichment,
-    public.reserve_provider_calls,
-    public.report_provider_calls,
-    public.enqueue_enrichment,
-    public.import_library,
-    public.claim_enrichment,
-    public.fail_enrichment,
-    public.release_enrichment,
-    public.reset_stale_enrichment,
-    public.sweep_enrichment,
-    public.apply_enrichment,
-    public.claim_covers,
-    public.apply_covers,
-    public.fail_cover,
-    public.release_cover,
-    public.enrichment_covers,
-    public.enrichment_overview,
-    public.enrichment_providers,
-    public.enrichment_due,
-    public.enrichment_health,
-    public.prune_enrichment
+    public.configure_enrichment(jsonb),
+    public.reserve_provider_calls(text, integer),
+    public.report_provider_calls(text, integer, integer, text, numeric, text),
+    public.enqueue_enrichment(uuid[], text, uuid, integer),
+    public.import_library(uuid, text, jsonb, uuid, integer),
+    public.claim_enrichment(text, integer),
+    public.fail_enrichment(uuid, uuid, text),
+    public.release_enrichment(uuid, uuid, text, timestamptz),
+    public.reset_stale_enrichment(interval),
+    public.sweep_enrichment(integer),
+    public.apply_enrichment(jsonb),
+    public.claim_covers(text, integer),
+    public.apply_covers(jsonb),
+    public.fail_cover(uuid, uuid, text, boolean),
+    public.release_cover(uuid, uuid, text, timestamptz),
+    public.enrichment_covers(),
+    public.enrichment_overview(),
+    public.enrichment_providers(),
+    public.enrichment_due(),
+    public.enrichment_health(jsonb),
+    public.prune_enrichment()
 from public, anon, authenticated, service_role;
 
 grant execute on function
-    public.configure_enrichment, enrichment.configure_enrichment_impl,
-    public.reserve_provider_calls, enrichment.reserve_provider_calls_impl,
-    public.report_provider_calls, enrichment.report_provider_calls_impl,
-    public.enqueue_enrichment, enrichment.enqueue_enrichment_impl,
-    public.import_library, enrichment.import_library_impl,
-    public.claim_enrichment, enrichment.claim_enrichment_impl,
-    public.fail_enrichment, enrichment.fail_enrichment_impl,
-    public.release_enrichment, enrichment.release_enrichment_impl,
-    public.reset_stale_enrichment, enrichment.reset_stale_enrichment_impl,
-    public.sweep_enrichment, enrichment.sweep_enrichment_impl,
-    public.apply_enrichment, enrichment.apply_enrichment_impl,
-    public.claim_covers, enrichment.claim_covers_impl,
-    public.apply_covers, enrichment.apply_covers_impl,
-    public.fail_cover, enrichment.fail_cover_impl,
-    public.release_cover, enrichment.release_cover_impl,
-    public.enrichment_covers, enrichment.enrichment_covers_impl,
-    public.enrichment_overview, enrichment.enrichment_overview_impl,
-    public.enrichment_providers, enrichment.enrichment_providers_impl,
-    public.enrichment_due, enrichment.enrichment_due_impl,
-    public.enrichment_health, enrichment.enrichment_health_impl,
-    public.prune_enrichment, enrichment.prune_enrichment_impl
+    public.configure_enrichment(jsonb), enrichment.configure_enrichment_impl(jsonb),
+    public.reserve_provider_calls(text, integer), enrichment.reserve_provider_calls_impl(text, integer),
+    public.report_provider_calls(text, integer, integer, text, numeric, text), enrichment.report_provider_calls_impl(text, integer, integer, text, numeric, text),
+    public.enqueue_enrichment(uuid[], text, uuid, integer), enrichment.enqueue_enrichment_impl(uuid[], text, uuid, integer),
+    public.import_library(uuid, text, jsonb, uuid, integer), enrichment.import_library_impl(uuid, text, jsonb, uuid, integer),
+    public.claim_enrichment(text, integer), enrichment.claim_enrichment_impl(text, integer),
+    public.fail_enrichment(uuid, uuid, text), enrichment.fail_enrichment_impl(uuid, uuid, text),
+    public.release_enrichment(uuid, uuid, text, timestamptz), enrichment.release_enrichment_impl(uuid, uuid, text, timestamptz),
+    public.reset_stale_enrichment(interval), enrichment.reset_stale_enrichment_impl(interval),
+    public.sweep_enrichment(integer), enrichment.sweep_enrichment_impl(integer),
+    public.apply_enrichment(jsonb), enrichment.apply_enrichment_impl(jsonb),
+    public.claim_covers(text, integer), enrichment.claim_covers_impl(text, integer),
+    public.apply_covers(jsonb), enrichment.apply_covers_impl(jsonb),
+    public.fail_cover(uuid, uuid, text, boolean), enrichment.fail_cover_impl(uuid, uuid, text, boolean),
+    public.release_cover(uuid, uuid, text, timestamptz), enrichment.release_cover_impl(uuid, uuid, text, timestamptz),
+    public.enrichment_covers(), enrichment.enrichment_covers_impl(),
+    public.enrichment_overview(), enrichment.enrichment_overview_impl(),
+    public.enrichment_providers(), enrichment.enrichment_providers_impl(),
+    public.enrichment_due(), enrichment.enrichment_due_impl(),
+    public.enrichment_health(jsonb), enrichment.enrichment_health_impl(jsonb),
+    public.prune_enrichment(), enrichment.prune_enrichment_impl()
 to service_role;
 
 -- 90_api/20_readers
@@ -8539,43 +8553,43 @@ comment on function public.enrichment_usage() is
 'The free-tier meter, a line each: database (bytes against database_budget_bytes), covers (storage: all files against storage_budget_bytes; budget: our covers against cover_budget_bytes), calls (of today per provider against its daily limit, null for none, until its midnight), waiting (pending rows per reason and when the first is due; a reader''s own library only).';
 
 revoke all on function
-    public.approve_enrichment,
-    public.dismiss_enrichment,
-    public.lock_fields,
-    public.unlock_fields,
-    public.explain_enrichment,
-    public.preview_enrichment,
-    public.undo_enrichment,
-    public.undo_import,
-    public.approve_matching,
-    public.dismiss_matching,
-    public.enrichment_status,
-    public.list_enrichment,
-    public.enrichment_history,
-    public.enrichment_imports,
-    public.enrichment_import,
-    public.enrichment_import_rows,
-    public.enrichment_usage
+    public.approve_enrichment(uuid, text[], text),
+    public.dismiss_enrichment(uuid),
+    public.lock_fields(uuid, text[], uuid),
+    public.unlock_fields(uuid, text[], uuid),
+    public.explain_enrichment(uuid),
+    public.preview_enrichment(uuid[]),
+    public.undo_enrichment(uuid),
+    public.undo_import(uuid),
+    public.approve_matching(text, text, text, uuid, text[], boolean),
+    public.dismiss_matching(text, text, text, uuid, boolean),
+    public.enrichment_status(uuid[]),
+    public.list_enrichment(text, integer, text),
+    public.enrichment_history(uuid),
+    public.enrichment_imports(integer),
+    public.enrichment_import(uuid),
+    public.enrichment_import_rows(uuid, integer, integer),
+    public.enrichment_usage()
 from public, anon, authenticated, service_role;
 
 grant execute on function
-    public.approve_enrichment, enrichment.approve_enrichment_impl,
-    public.dismiss_enrichment, enrichment.dismiss_enrichment_impl,
-    public.lock_fields, enrichment.lock_fields_impl,
-    public.unlock_fields, enrichment.unlock_fields_impl,
-    public.explain_enrichment, enrichment.explain_enrichment_impl,
-    public.preview_enrichment, enrichment.preview_enrichment_impl,
-    public.undo_enrichment, enrichment.undo_enrichment_impl,
-    public.undo_import, enrichment.undo_import_impl,
-    public.approve_matching, enrichment.approve_matching_impl,
-    public.dismiss_matching, enrichment.dismiss_matching_impl,
-    public.enrichment_status, enrichment.enrichment_status_impl,
-    public.list_enrichment, enrichment.list_enrichment_impl,
-    public.enrichment_history, enrichment.enrichment_history_impl,
-    public.enrichment_imports, enrichment.enrichment_imports_impl,
-    public.enrichment_import, enrichment.enrichment_import_impl,
-    public.enrichment_import_rows, enrichment.enrichment_import_rows_impl,
-    public.enrichment_usage, enrichment.enrichment_usage_impl
+    public.approve_enrichment(uuid, text[], text), enrichment.approve_enrichment_impl(uuid, text[], text),
+    public.dismiss_enrichment(uuid), enrichment.dismiss_enrichment_impl(uuid),
+    public.lock_fields(uuid, text[], uuid), enrichment.lock_fields_impl(uuid, text[], uuid),
+    public.unlock_fields(uuid, text[], uuid), enrichment.unlock_fields_impl(uuid, text[], uuid),
+    public.explain_enrichment(uuid), enrichment.explain_enrichment_impl(uuid),
+    public.preview_enrichment(uuid[]), enrichment.preview_enrichment_impl(uuid[]),
+    public.undo_enrichment(uuid), enrichment.undo_enrichment_impl(uuid),
+    public.undo_import(uuid), enrichment.undo_import_impl(uuid),
+    public.approve_matching(text, text, text, uuid, text[], boolean), enrichment.approve_matching_impl(text, text, text, uuid, text[], boolean),
+    public.dismiss_matching(text, text, text, uuid, boolean), enrichment.dismiss_matching_impl(text, text, text, uuid, boolean),
+    public.enrichment_status(uuid[]), enrichment.enrichment_status_impl(uuid[]),
+    public.list_enrichment(text, integer, text), enrichment.list_enrichment_impl(text, integer, text),
+    public.enrichment_history(uuid), enrichment.enrichment_history_impl(uuid),
+    public.enrichment_imports(integer), enrichment.enrichment_imports_impl(integer),
+    public.enrichment_import(uuid), enrichment.enrichment_import_impl(uuid),
+    public.enrichment_import_rows(uuid, integer, integer), enrichment.enrichment_import_rows_impl(uuid, integer, integer),
+    public.enrichment_usage(), enrichment.enrichment_usage_impl()
 to authenticated, service_role;
 
 -- 90_api/30_own_library
@@ -8619,20 +8633,20 @@ comment on function public.enrichment_summary() is
 'The own library in one row: books, how many show no cover, how many lack anything, how many are in each state by their newest queue row, how many covers enrichment filled, and when (null: not before a setting changes) and why the next waiting row is due. PT403 without a reader.';
 
 revoke all on function
-    public.trigger_enrichment,
-    public.trigger_missing_enrichment,
-    public.enrichment_library,
-    public.enrichment_summary
+    public.trigger_enrichment(uuid[]),
+    public.trigger_missing_enrichment(),
+    public.enrichment_library(text, integer, text),
+    public.enrichment_summary()
 from public, anon, authenticated, service_role;
 
 grant execute on function
-    public.trigger_enrichment, enrichment.trigger_enrichment_impl,
-    public.trigger_missing_enrichment, enrichment.trigger_missing_enrichment_impl,
-    public.enrichment_library, enrichment.enrichment_library_impl,
-    public.enrichment_summary, enrichment.enrichment_summary_impl
+    public.trigger_enrichment(uuid[]), enrichment.trigger_enrichment_impl(uuid[]),
+    public.trigger_missing_enrichment(), enrichment.trigger_missing_enrichment_impl(),
+    public.enrichment_library(text, integer, text), enrichment.enrichment_library_impl(text, integer, text),
+    public.enrichment_summary(), enrichment.enrichment_summary_impl()
 to authenticated;
 
 reset check_function_bodies;
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(1, '20260220120000_add_enrichment_queue', '1d82a0378d3a84f97b27b5c4b5aa5a31e4a651b1d9021971855a5893643dac84', 1, coalesce(string_to_array(nullif(trim(',' from current_setting('enrichment.brought', true)), ''), ','), '{}'));
+(1, '20260220120000_add_enrichment_queue', 'fa125586cb8bc0157432f5f3068d96c7b56a3da9cabd362968749bea30848ddf', 1, coalesce(string_to_array(nullif(trim(',' from current_setting('enrichment.brought', true)), ''), ','), '{}'));

@@ -158,7 +158,8 @@ async def test_the_package_knows_every_body(connect) -> None:
     rows = await (
         await (await connect()).execute(
             """
-            select format('%s.%s', p.pronamespace::regnamespace, p.proname) as name, md5(p.prosrc) as digest
+            select format('%s.%s', p.pronamespace::regnamespace, p.proname) as name,
+                md5(p.prosrc || case when p.prosecdef then ' security definer' else '' end) as digest
             from pg_proc as p where p.pronamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
             """
         )

@@ -25,7 +25,7 @@ from book_enrichment.cli.common import (
 )
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.migrate import migrate as apply_steps
-from book_enrichment.migrate import plan, released_steps
+from book_enrichment.migrate import not_as_released, plan, released_steps
 from book_enrichment.migrate import restore as restore_functions
 from book_enrichment.migrate import uninstall as take_out
 
@@ -55,6 +55,8 @@ def migrate(
     url = _database_url()
     if check:
         sentences = _answered(lambda: plan(url))
+        if restore and not sentences:
+            sentences = [f"restore {name}" for name in _answered(lambda: not_as_released(url))]
         if as_json:
             print_json({"version": len(released_steps()), "would": sentences})
         for sentence in [] if as_json else sentences:
@@ -98,7 +100,7 @@ def uninstall(
     goes = (
         "everything but what readers decided"
         if keep_data
-        else "queue, audit log, locks and rejections included"
+        else "with queue, audit log, locks and rejections, and what an earlier uninstall kept"
     )
     if not yes:
         if not err.is_terminal:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from book_enrichment.migrate.steps import FUNCTION, bodies_in, objects_in, split
 
@@ -18,12 +19,19 @@ def changed(connection: Connection, text: str) -> list[str]:
     schema."""
     rows = connection.execute(
         """
-        select format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc) from pg_proc as p
+        select format('%s.%s', p.pronamespace::regnamespace, p.proname),
+            md5(p.prosrc || case when p.prosecdef then ' security definer' else '' end)
+        from pg_proc as p
         where p.pronamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
         """
     ).fetchall()
-    here = dict(rows)
-    return sorted(name for name, digest in bodies_in(text).items() if here.get(name) != digest)
+    here = set(rows)  # a host may have functions of its own under such a name
+    return sorted(name for name, digest in bodies_in(text).items() if (name, digest) not in here)
+
+
+def differences(connection: Connection, text: str) -> list[str]:
+    """Everything `restore` would make again."""
+    return [*changed(connection, text), *missing(connection, text)]
 
 
 def missing(connection: Connection, text: str) -> dict[str, str]:
@@ -43,6 +51,18 @@ def missing(connection: Connection, text: str) -> dict[str, str]:
     return {name: statement for name, statement in objects_in(text).items() if name not in here}
 
 
+def _make_again(connection: Connection, name: str, statement: str) -> None:
+    """In its place where it can stay there, else anew: a function whose result was changed cannot be
+    replaced."""
+    again = statement.replace("create function", "create or replace function", 1).encode()
+    try:
+        with connection.transaction():
+            connection.execute(again)
+    except psycopg.errors.InvalidFunctionDefinition:
+        connection.execute(sql.SQL("drop function {}").format(sql.Identifier(*name.split("."))))
+        connection.execute(again)
+
+
 def restore(connection: Connection, text: str) -> list[str]:
     """Makes those functions as `text` has them, and gives every right that `text` gives; the names of those
     made."""
@@ -52,8 +72,7 @@ def restore(connection: Connection, text: str) -> list[str]:
     for statement in statements:
         made = FUNCTION.search(statement)
         if made and made[1] in names:
-            again = statement.replace("create function", "create or replace function", 1)
-            connection.execute(again.encode())
+            _make_again(connection, made[1], statement)
     gone = missing(connection, text)
     for statement in gone.values():
         connection.execute(statement.encode())

@@ -36,7 +36,13 @@ order by a.attnum
 
 def version(connection: Connection) -> int | None:
     """The version the kept rows are of; None where nothing was kept."""
-    if connection.execute("select to_regclass('enrichment_kept.rows')").fetchone() == (None,):
+    table = connection.execute(
+        """
+        select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+        where n.nspname = 'enrichment_kept' and c.relname = 'rows'
+        """
+    )
+    if table.fetchone() is None:
         return None
     found = connection.execute("select version from enrichment_kept.rows where table_name = ''").fetchone()
     return int(found[0]) if found else None

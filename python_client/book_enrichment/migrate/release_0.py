@@ -48,8 +48,11 @@ FILES = [
 TABLE = re.compile(
     r"^create table ((?:enrichment|public\.enrichment)\S+) \(\n(.*?)\n\)", re.DOTALL | re.MULTILINE
 )
+TYPE = re.compile(r"^create type enrichment\.(\w+)", re.MULTILINE)
 COLUMN = re.compile(r'^    "?(\w+)"? (?!check|key)', re.MULTILINE)
 VERSIONS = "enrichment.schema_versions"
+# It brought these to works; whether a host had one of them before, nobody knows any more.
+OUR_COLUMNS = ["column enrichment_status", "column enrichment_confidence", "column last_enriched_at"]
 
 Connection = psycopg.Connection[Any]
 
@@ -59,10 +62,18 @@ class OlderThanRelease0(EnrichmentError):
 
 
 def is_installed(connection: Connection) -> bool:
-    """Whether book enrichment is here, with no table of versions."""
+    """Whether book enrichment is here, whole or not, with no table of versions."""
     found = connection.execute(
-        "select to_regnamespace('enrichment') is not null"
-        f" and to_regclass('public.enrichment_queue') is not null and to_regclass('{VERSIONS}') is null"
+        """
+        select exists (
+            select from pg_namespace as n
+            where n.nspname = 'enrichment'
+                and obj_description(n.oid, 'pg_namespace') like 'Private side of book enrichment:%'
+        ) and not exists (
+            select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+            where n.nspname = 'enrichment' and c.relname = 'schema_versions'
+        )
+        """
     ).fetchone()
     return found == (True,)
 
@@ -79,7 +90,7 @@ def columns(baseline: Step) -> set[tuple[str, str]]:
 
 
 def refuse_older(connection: Connection, baseline: Step) -> None:
-    """Raises OlderThanRelease0 where columns of release 0 are missing."""
+    """Raises OlderThanRelease0 where columns or types of release 0 are missing."""
     rows = connection.execute(
         """
         select format('%s.%s', c.relnamespace::regnamespace, c.relname), a.attname
@@ -89,9 +100,13 @@ def refuse_older(connection: Connection, baseline: Step) -> None:
         """
     ).fetchall()
     missing = sorted(f"{table}.{column}" for table, column in columns(baseline) - set(rows))
+    types = connection.execute(
+        "select t.typname from pg_type as t where t.typnamespace = 'enrichment'::regnamespace"
+    ).fetchall()
+    missing += sorted(set(TYPE.findall(baseline.text)) - {name for (name,) in types})
     if missing:
         raise OlderThanRelease0(
-            f"the installation here is older than what can be taken over: it has no {', '.join(missing)}",
+            f"the installation here is older than what can be taken over, or half: it has no {_few(missing)}",
             hint="book-enrichment uninstall --keep-data, then book-enrichment migrate, take most of it along",
         )
 
@@ -103,8 +118,8 @@ def take_over(connection: Connection, baseline: Step) -> Iterator[str]:
         connection.execute(statement.encode())
     changed = functions.restore(connection, baseline.text)
     connection.execute(
-        f"insert into {VERSIONS} (version, name, checksum, works_with) values (1, %s, %s, 1)",
-        (baseline.name, baseline.checksum),
+        f"insert into {VERSIONS} (version, name, checksum, works_with, brought) values (1, %s, %s, 1, %s)",
+        (baseline.name, baseline.checksum, OUR_COLUMNS),
     )
     yield "Took over the installation of before version 1; it is at version 1 now, with all it holds."
     if changed:
@@ -123,9 +138,18 @@ def forget_history(connection: Connection) -> int:
         None,
     ):
         return 0
+    # Histories of older CLIs have no names.
     return connection.execute(
-        "delete from supabase_migrations.schema_migrations where version || '_' || name = any(%s)", (FILES,)
+        "delete from supabase_migrations.schema_migrations as m"
+        " where m.version || '_' || (to_jsonb(m) ->> 'name') = any(%s)",
+        (FILES,),
     ).rowcount
+
+
+def _few(names: list[str]) -> str:
+    """The first of them, and how many more there are."""
+    rest = len(names) - 5
+    return ", ".join(names[:5]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _listed(files: list[str]) -> str:

@@ -21,7 +21,7 @@ from psycopg.rows import TupleRow
 
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.migrate import functions, kept, release_0
-from book_enrichment.migrate.steps import BASELINE, SQL, Step, definition, released_steps
+from book_enrichment.migrate.steps import BASELINE, SQL, Step, definition, host_columns, released_steps
 
 ONE_AT_A_TIME = 7_220_419  # advisory lock: two people migrating the same project take turns
 RAISED_BY_HAND = "00000"  # the SQLSTATE of a notice that no part of Postgres itself has raised
@@ -64,30 +64,48 @@ def connected(database_url: str) -> Iterator[Connection]:
             yield connection
     except psycopg.OperationalError as error:
         if error.sqlstate is not None and not error.sqlstate.startswith(("08", "28", "3D", "57", "53")):
-            raise
+            raise MigrationError(_told(error), hint=_advice(error)) from error
         raise DatabaseUnavailable(
             f"the database gave no answer: {' '.join(str(error).split())}",
-            hint="check DATABASE_URL; migrations need a direct connection or the session pooler (port 5432)",
+            hint="check DATABASE_URL, its password too; migrations need a direct connection or the session "
+            "pooler (port 5432)",
         ) from error
+    except psycopg.Error as error:
+        raise MigrationError(_told(error), hint=_advice(error)) from error
 
 
 def look(connection: Connection) -> Installed:
-    """What is installed here."""
+    """What is installed here. MigrationError where that cannot be seen."""
     names: dict[int, tuple[str, str]] = {}
-    if exists(connection, "enrichment.schema_versions"):
-        rows = connection.execute("select version, name, checksum from enrichment.schema_versions")
+    has_versions = exists(connection, "enrichment", "schema_versions")
+    if has_versions:
+        rows = connection.execute("select version, name, checksum from enrichment.schema_versions").fetchall()
         names = {version: (name, checksum) for version, name, checksum in rows}
+        if not names:
+            raise MigrationError(
+                "enrichment.schema_versions shows no row: this role may not see them, or somebody emptied it",
+                hint="connect as role postgres; where it was emptied, write its rows again: version, name, "
+                "checksum and works_with stand in the last statement of each file of supabase/migrations",
+            )
     return Installed(
         version=max(names, default=0),
         names=names,
-        is_release_0=not names and release_0.is_installed(connection),
+        is_release_0=not has_versions and release_0.is_installed(connection),
         kept_version=kept.version(connection),
     )
 
 
-def exists(connection: Connection, table: str) -> bool:
-    """Whether there is such a table."""
-    return connection.execute("select to_regclass(%s) is not null", (table,)).fetchone() == (True,)
+def exists(connection: Connection, schema: str, table: str) -> bool:
+    """Whether there is such a table. Asked of the catalogue itself: to_regclass may answer from before a
+    lock."""
+    found = connection.execute(
+        """
+        select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+        where n.nspname = %s and c.relname = %s
+        """,
+        (schema, table),
+    )
+    return found.fetchone() is not None
 
 
 def plan(database_url: str, steps: tuple[Step, ...] | None = None) -> list[str]:
@@ -103,6 +121,8 @@ def plan(database_url: str, steps: tuple[Step, ...] | None = None) -> list[str]:
         if installed.is_release_0:
             release_0.refuse_older(connection, steps[0])
             sentences.append(release_0.SENTENCE)
+        elif not installed.names:
+            refuse_unfit_host(connection)
         begin = 1 if installed.is_release_0 else installed.version
         sentences += [f"apply {step.name}" for step in steps[begin:]]
         if sentences and installed.kept_version is not None:
@@ -124,15 +144,25 @@ def migrate(
         tell_notices(connection, say)
         installed = look(connection)
         refuse_strangers(installed, steps)
-        if not installed.names:
+        if installed.is_release_0:
             refuse_missing_rights(connection)
+        elif not installed.names:
+            refuse_unfit_host(connection)
         applied = []
         if installed.is_release_0 and _take_over(connection, steps[0], say):
             applied.append(steps[0].name)
         applied += [step.name for step in steps if _apply(connection, step, say)]
         if applied:
             connection.execute("notify pgrst, 'reload schema'")
+        elif changed := functions.differences(connection, definition()):
+            say(f"Not as released: {', '.join(changed)}. book-enrichment migrate --restore makes them so.")
         return applied
+
+
+def not_as_released(database_url: str) -> list[str]:
+    """What `restore` would make again."""
+    with connected(database_url) as connection:
+        return functions.differences(connection, definition())
 
 
 def restore(database_url: str) -> list[str]:
@@ -200,6 +230,45 @@ def refuse_strangers(installed: Installed, steps: tuple[Step, ...]) -> None:
             )
 
 
+def refuse_unfit_host(connection: Connection) -> None:
+    """MigrationError where a new installation could not be made, or could not work: rights, a schema of our
+    name, tables of the library in another shape."""
+    refuse_missing_rights(connection)
+    schema = connection.execute("select from pg_namespace where nspname = 'enrichment'")
+    if schema.fetchone() is not None:
+        raise MigrationError(
+            "there is a schema enrichment here that is not ours",
+            hint="ours needs that name: alter schema enrichment rename to …",
+        )
+    for table in ("enrichment_queue", "enrichment_audit_log"):
+        if exists(connection, "public", table):
+            raise MigrationError(f"there is a table public.{table} here that is not ours", hint="rename it")
+    rows = connection.execute(
+        """
+        select c.relname, a.attname, format_type(a.atttypid, null)
+        from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+        where c.relnamespace = 'public'::regnamespace and a.attnum > 0 and not a.attisdropped
+        """
+    ).fetchall()
+    there = {(table, column): kind for table, column, kind in rows}
+    tables = {table for table, _ in there}
+    wanted = [(table, column) for table, column in host_columns() if table in tables]
+    if missing := [f"{table}.{column}" for table, column in wanted if (table, column) not in there]:
+        raise MigrationError(
+            f"the library's tables here have no {', '.join(sorted(missing))}",
+            hint="enrichment reads and writes them; supabase/schemas/05_host/catalogue.sql has their types",
+        )
+    ids = [
+        (table, column)
+        for table, column in wanted
+        if column == "id" or (column.endswith("_id") and column != "provider_id")
+    ]
+    if wrong := [f"{table}.{column}" for table, column in ids if there[table, column] != "uuid"]:
+        raise MigrationError(
+            f"not of type uuid: {', '.join(sorted(wrong))}", hint="enrichment refers to books by uuid"
+        )
+
+
 def refuse_missing_rights(connection: Connection) -> None:
     """MigrationError where this role may not install: it needs to make schemas, and to own the table
     works."""
@@ -235,6 +304,7 @@ def step_transaction(connection: Connection, what: str) -> Iterator[None]:
             connection.execute("set local statement_timeout = 0")
             connection.execute("select pg_advisory_xact_lock(%s)", (ONE_AT_A_TIME,))
             connection.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
+            connection.execute("set local enrichment.takes_back = 'on'")  # the baseline asks
             yield
     except psycopg.Error as error:
         if error.sqlstate is None:
@@ -274,17 +344,25 @@ def _take_over(connection: Connection, baseline: Step, say: Say) -> bool:
 
 def _record_for_cli(connection: Connection, step: Step) -> None:
     """Writes a step into the host's history where that has our baseline: there the CLI applied it."""
-    if step.name == BASELINE or not exists(connection, "supabase_migrations.schema_migrations"):
+    columns = connection.execute(
+        """
+        select count(*) from pg_attribute as a
+        where a.attrelid = to_regclass('supabase_migrations.schema_migrations')
+            and a.attname in ('name', 'statements') and not a.attisdropped
+        """
+    ).fetchone()
+    if step.name == BASELINE or columns != (2,):
         return
     connection.execute(
         """
         insert into supabase_migrations.schema_migrations (version, name, statements)
         select %s, %s, %s
         from supabase_migrations.schema_migrations as baseline
-        where baseline.version || '_' || baseline.name = %s
-        on conflict (version) do nothing
+        where baseline.version || '_' || baseline.name = %s and not exists (
+            select from supabase_migrations.schema_migrations as m where m.version = %s
+        )
         """,
-        (step.cli_version, step.cli_name, step.statements(), BASELINE),
+        (step.cli_version, step.cli_name, step.statements(), BASELINE, step.cli_version),
     )
 
 
@@ -299,6 +377,7 @@ def _advice(error: psycopg.Error) -> str:
     advice: dict[str | None, Any] = {
         "42501": "connect as role postgres, the project's owner",
         "55P03": "somebody holds that table: try again in a moment, or stop the app meanwhile",
+        "2BP01": "drop these first, and make them again afterwards",
         "25006": "the project is read-only: a free project above 500 MB is. Make room first",
         "40P01": "try again",
     }

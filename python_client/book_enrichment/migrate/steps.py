@@ -22,7 +22,7 @@ BASELINE = "20260220120000_add_enrichment_queue"
 TOKENS = re.compile(
     r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$\w*\$).*?\1|(?P<end>;)""", re.DOTALL
 )
-FUNCTION = re.compile(r"create (?:or replace )?function (\w+\.\w+)\(.*?\bas (\$\w*\$)(.*?)\2", re.DOTALL)
+FUNCTION = re.compile(r"create (?:or replace )?function (\w+\.\w+)(\(.*?)\bas (\$\w*\$)(.*?)\3", re.DOTALL)
 OBJECT = re.compile(
     r"^create (?:unique )?(?P<kind>view|index|trigger|policy) (?P<name>[\w.]+)"
     r"(?:[^;]*? on (?P<table>[\w.]+))?",
@@ -113,6 +113,17 @@ def schema_files() -> dict[str, str]:
     }
 
 
+def host_columns() -> list[tuple[str, str]]:
+    """The columns of the library's tables that we read or write, as the function of that name lists them,
+    but for the three we add to works."""
+    listed = re.findall(
+        r"^        \('(\w+)', '([a-z0-9_ ]+)'\)", schema_files()["80_operating/installation"], re.MULTILINE
+    )
+    return [
+        (table, column) for table, columns in listed for column in columns.split() if "enrich" not in column
+    ]
+
+
 def definition() -> str:
     """All schema files as one text that makes everything anew. Bodies are not looked into while it runs, so
     that a function may stand before the table it reads."""
@@ -142,8 +153,12 @@ def objects_in(text: str) -> dict[str, str]:
 
 
 def bodies_in(text: str) -> dict[str, str]:
-    """The md5 of the body of each function that a text makes, by its name with its schema."""
+    """The md5 of the body of each function that a text makes, by its name with its schema. One that runs as
+    its owner has that written behind its body."""
+    bodies = {
+        name: body + (" security definer" if "security definer" in head else "")
+        for name, head, _, body in FUNCTION.findall(text)
+    }
     return {
-        name: hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
-        for name, _, body in FUNCTION.findall(text)
+        name: hashlib.md5(body.encode(), usedforsecurity=False).hexdigest() for name, body in bodies.items()
     }

@@ -3,11 +3,21 @@
 -- Before: an empty or a living Supabase project. After: every later room may rely on these names.
 
 -- What is made here because the project had none is remembered until the step writes its row.
-select set_config('enrichment.brought', coalesce(string_agg('table public.' || absent.name, ','), ''), false)
-from unnest(array[
-    'users', 'works', 'editions', 'authors', 'work_authors', 'external_ids', 'source_records', 'library_items'
-]) as absent (name)
-where to_regclass('public.' || absent.name) is null;
+select set_config('enrichment.brought', coalesce(string_agg(absent.thing, ','), ''), false)
+from (
+    select 'table public.' || name as thing
+    from unnest(array[
+        'users', 'works', 'editions', 'authors', 'work_authors', 'external_ids', 'source_records', 'library_items'
+    ]) as name
+    where to_regclass('public.' || name) is null
+    union all
+    select 'column ' || name
+    from unnest(array['enrichment_status', 'enrichment_confidence', 'last_enriched_at']) as name
+    where not exists (
+        select from pg_catalog.pg_attribute as a
+        where a.attrelid = to_regclass('public.works') and a.attname = name and not a.attisdropped
+    )
+) as absent;
 
 do $$
 begin

@@ -17,16 +17,40 @@ create type enrichment.shelf_line as (
     last_error text, undone_at timestamptz, missing text []
 );
 
+create function enrichment.cover_overrides(library_item_ids uuid[])
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+    overrides jsonb := '{}';
+begin
+    -- Some hosts have no such column, so it is named in a text; turning each row into JSON instead took a quarter of a shelf's time.
+    if exists (
+        select 1 from pg_catalog.pg_attribute as a
+        where a.attrelid = 'public.library_items'::regclass and a.attname = 'cover_override_url' and not a.attisdropped
+    ) then
+        execute
+            'select coalesce(jsonb_object_agg(i.id, i.cover_override_url), ''{}'')'
+            || ' from unnest($1) as asked (id) join public.library_items as i on i.id = asked.id where i.cover_override_url <> '''''
+        into overrides using cover_overrides.library_item_ids;
+    end if;
+    return overrides;
+end
+$$;
+comment on function enrichment.cover_overrides(uuid[]) is 'The covers that readers chose themselves for these books on a shelf: {"library item": "https://…"}.';
+
 create function enrichment.shelf_lines(library_item_ids uuid[])
 returns setof enrichment.shelf_line
 language plpgsql stable set search_path = '' set random_page_cost = 1.1
 as $$
+declare
+    overrides jsonb := enrichment.cover_overrides(shelf_lines.library_item_ids);
 begin
     return query
     select
         i.id, i.created_at, w.id, (e.edition).id, w.title::text,
         coalesce(
-            nullif(to_jsonb(i) ->> 'cover_override_url', ''),
+            overrides ->> i.id::text,
             case when (e.edition).id = i.preferred_edition_id then nullif((e.edition).cover_url, '') end, nullif(w.default_cover_url, '')
         ),
         w.first_publish_year::integer, q.status, q.id, q.confidence, q.wait_reason,
@@ -35,13 +59,16 @@ begin
     from unnest(shelf_lines.library_item_ids) as asked (id)
     join public.library_items as i on i.id = asked.id
     join public.works as w on w.id = i.work_id
-    left join lateral (
-        select own as edition
-        from public.editions as own
-        where own.work_id = w.id
-        order by own.id <> i.preferred_edition_id, coalesce(own.isbn13, '') = '', coalesce(own.isbn10, '') = '', own.created_at, own.id
-        limit 1
-    ) as e on true
+    -- All editions in one pass: a host may have no index by work, and a look for each book took 3 s for 1,000.
+    left join (
+        select distinct on (shelved.id) shelved.id as item_id, own as edition
+        from unnest(shelf_lines.library_item_ids) as named (id)
+        join public.library_items as shelved on shelved.id = named.id
+        join public.editions as own on own.work_id = shelved.work_id
+        order by
+            shelved.id, own.id <> shelved.preferred_edition_id, coalesce(own.isbn13, '') = '', coalesce(own.isbn10, '') = '', own.created_at,
+            own.id
+    ) as e on e.item_id = i.id
     left join lateral (
         select newest.*
         from public.enrichment_queue as newest

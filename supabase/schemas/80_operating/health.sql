@@ -263,9 +263,14 @@ begin
     union all select * from enrichment.health_of_rights()
     union all select * from enrichment.health_of_jobs()
     union all select * from enrichment.health_of_settings()
-    union all select * from enrichment.health_of_providers()
-    union all select * from enrichment.health_of_queue()
-    union all select * from enrichment.health_of_storage()
     union all select * from enrichment.health_of_realtime();
+
+    -- What reads the library cannot look where the library is not whole.
+    if not exists (select from enrichment.health_of_host() as h where h.state = 'fail') then
+        return query
+        select * from enrichment.health_of_providers()
+        union all select * from enrichment.health_of_queue()
+        union all select * from enrichment.health_of_storage();
+    end if;
 end
 $$;

@@ -37,7 +37,7 @@ returns setof enrichment.health_check
 language sql stable set search_path = ''
 as $$
     with existing (name, digest) as (
-        select format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc)
+        select format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc || case when p.prosecdef then ' security definer' else '' end)
         from pg_catalog.pg_proc as p
         where p.pronamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
         union all
@@ -64,7 +64,7 @@ as $$
     where health_of_objects.objects <> '{}'
 $$;
 comment on function enrichment.health_of_objects(jsonb) is
-'Whether each function reads as the client''s version has it, and its views, indexes, triggers and policies are there: objects is {"schema.function": "md5 of its body", "view schema.name": "", "trigger name": "", …}. No line where none is named.';
+'Whether each function reads as the client''s version has it, and its views, indexes, triggers and policies are there: objects is {"schema.function": "md5 of its body and, where it is one, of \" security definer\"", "view schema.name": "", "trigger name": "", …}. No line where none is named.';
 
 create function enrichment.host_columns()
 returns table (table_name text, column_name text)
@@ -134,69 +134,80 @@ returns setof enrichment.health_check
 language sql stable set search_path = ''
 as $$
     with functions as (
-        select p.oid, p.oid::regprocedure::text as name
+        select p.oid, p.oid::regprocedure::text as name, p.pronamespace = 'public'::regnamespace as is_verb, p.proconfig
         from pg_catalog.pg_proc as p
         where p.pronamespace = 'enrichment'::regnamespace or (
             p.pronamespace = 'public'::regnamespace and exists (
                 select from pg_catalog.pg_proc as twin
-                where twin.pronamespace = 'enrichment'::regnamespace and twin.proname = p.proname || '_impl'
+                where twin.pronamespace = 'enrichment'::regnamespace and twin.proname = p.proname || '_impl' and twin.proargtypes = p.proargtypes
             )
         )
     ),
 
-    wrong as (
-        select
-            (select string_agg(opened.name, ', ' order by opened.name)
-                from (
-                    select f.name from functions as f where has_function_privilege('anon', f.oid, 'execute')
-                    union all
-                    select c.oid::regclass::text
-                    from pg_catalog.pg_class as c
-                    where c.relkind in ('r', 'v') and has_any_column_privilege('anon', c.oid, 'select, insert, update') and (
-                        c.relnamespace = 'enrichment'::regnamespace
-                        or c.oid in (to_regclass('public.enrichment_queue'), to_regclass('public.enrichment_audit_log'))
-                    )
-                ) as opened) as opened,
-            (select string_agg(f.name, ', ' order by f.name) from functions as f
-                where not f.name like 'enrichment.%' and not has_function_privilege('service_role', f.oid, 'execute')
-                    and not has_function_privilege('authenticated', f.oid, 'execute')) as closed
+    tables as (
+        select c.oid, c.oid::regclass::text as name
+        from pg_catalog.pg_class as c
+        where c.relkind in ('r', 'v') and (
+            c.relnamespace = 'enrichment'::regnamespace
+            or c.oid in (to_regclass('public.enrichment_queue'), to_regclass('public.enrichment_audit_log'))
+        )
+    ),
+
+    wrong (what, name) as (
+        select 'open to visitors', f.name from functions as f where has_function_privilege('anon', f.oid, 'execute')
+        union all
+        select 'open to visitors', t.name from tables as t where has_any_column_privilege('anon', t.oid, 'select, insert, update')
+        union all
+        select 'opened by a policy', p.polname::text from pg_catalog.pg_policy as p join tables as t on t.oid = p.polrelid
+        where p.polname not in ('enrichment_queue_of_own_library', 'enrichment_audit_log_of_own_library')
+        union all
+        select 'closed to everybody', f.name from functions as f
+        where f.is_verb and not has_function_privilege('service_role', f.oid, 'execute') and not has_function_privilege('authenticated', f.oid, 'execute')
+        union all
+        select 'without search_path', f.name from functions as f where not coalesce(f.proconfig @> array['search_path=""'], false)
+    ),
+
+    told as (
+        select string_agg(w.what || ': ' || w.names, '; ' order by w.what) as message
+        from (select wrong.what, string_agg(wrong.name, ', ' order by wrong.name) as names from wrong group by wrong.what) as w
     )
 
     select
-        'rights', case when w.opened is not null then 'fail' when w.closed is not null then 'fail' else 'ok' end,
-        coalesce('open to visitors: ' || w.opened, 'closed to everybody: ' || w.closed, 'visitors may do nothing, every verb is somebody''s'),
-        case when coalesce(w.opened, w.closed) is not null then 'book-enrichment migrate --restore' end
-    from wrong as w
+        'rights', case when told.message is null then 'ok' else 'fail' end,
+        coalesce(told.message, 'visitors may do nothing, every verb is somebody''s'),
+        case when told.message is not null then 'book-enrichment migrate --restore; a policy of your own: drop it' end
+    from told
 $$;
-comment on function enrichment.health_of_rights() is 'Whether something of ours was opened to visitors, or a verb closed to everybody.';
+comment on function enrichment.health_of_rights() is
+'Whether something of ours was opened to visitors or by a policy, a verb closed to everybody, or a function freed of its search_path.';
 
-create function enrichment.look_as_reader()
+create function enrichment.reader_obstacle()
 returns text
-language plpgsql stable security definer set search_path = ''
+language sql stable set search_path = ''
 as $$
-begin
-    perform 1 from public.enrichment_queue as q limit 1;
-    perform 1 from public.enrichment_audit_log as a limit 1;
-    return null;
-exception
-    when others then
-        return sqlerrm;
-end
+    select case
+        when not has_schema_privilege('authenticated', 'enrichment', 'usage') then 'permission denied for schema enrichment'
+        when not has_function_privilege('authenticated', 'enrichment.is_on_own_shelf(uuid)', 'execute')
+            then 'permission denied for function is_on_own_shelf'
+        else (
+            select case
+                when not has_column_privilege('authenticated', wanted.relation, 'id', 'select') then 'permission denied for table ' || wanted.name
+                else format('the policy %s_of_own_library on %s is gone, or another', wanted.name, wanted.name)
+            end
+            from unnest(array['enrichment_queue', 'enrichment_audit_log']) as named (name)
+            cross join lateral (select named.name, to_regclass('public.' || named.name) as relation) as wanted
+            where not has_column_privilege('authenticated', wanted.relation, 'id', 'select') or not exists (
+                select from pg_catalog.pg_policy as p
+                where p.polrelid = wanted.relation and p.polname = wanted.name || '_of_own_library' and p.polcmd = 'r'
+                    and p.polroles = array['authenticated'::regrole::oid]
+                    and pg_get_expr(p.polqual, p.polrelid) = 'enrichment.is_on_own_shelf(work_id)'
+            )
+            limit 1
+        )
+    end
 $$;
-comment on function enrichment.look_as_reader() is
-'Why a reader cannot look into queue and audit log; null where one can. It belongs to role authenticated and runs with its rights, as Realtime does.';
-
--- Who owns a function in a schema must have been allowed to make one there.
-do $$
-begin
-    grant create on schema enrichment to authenticated;
-    alter function enrichment.look_as_reader() owner to authenticated;
-    revoke create on schema enrichment from authenticated;
-exception
-    when insufficient_privilege then
-        raise notice 'doctor cannot try whether readers see the queue: %', sqlerrm;
-end
-$$;
+comment on function enrichment.reader_obstacle() is
+'What keeps a reader from seeing the own rows of queue and audit log: a right, or a policy that is not ours any more; null where nothing does.';
 
 create function enrichment.health_of_realtime()
 returns setof enrichment.health_check
@@ -208,7 +219,7 @@ declare
         select 1 from pg_catalog.pg_publication_tables as t
         where t.pubname = 'supabase_realtime' and t.schemaname = 'public' and t.tablename = 'enrichment_queue'
     );
-    obstacle text := enrichment.look_as_reader();
+    obstacle text := enrichment.reader_obstacle();
 begin
     return query
     select
@@ -225,4 +236,4 @@ begin
         end;
 end
 $$;
-comment on function enrichment.health_of_realtime() is 'Whether Realtime publishes the queue, and whether a reader may see what it publishes: tried, not looked up.';
+comment on function enrichment.health_of_realtime() is 'Whether Realtime publishes the queue, and whether a reader may see what it publishes.';

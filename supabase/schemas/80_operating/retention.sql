@@ -12,7 +12,7 @@ begin
     for small in
         select c.oid::regclass
         from pg_catalog.pg_class as c
-        where c.oid in ('public.users'::regclass, 'enrichment.settings'::regclass, 'enrichment.providers'::regclass)
+        where c.oid in (to_regclass('public.users'), 'enrichment.settings'::regclass, 'enrichment.providers'::regclass)
             and pg_catalog.pg_stat_get_last_analyze_time(c.oid) is null and pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid) is null
             and pg_catalog.pg_has_role(c.relowner, 'usage')
     loop

@@ -167,45 +167,45 @@ comment on function public.enrichment_usage() is
 'The free-tier meter, a line each: database (bytes against database_budget_bytes), covers (storage: all files against storage_budget_bytes; budget: our covers against cover_budget_bytes), calls (of today per provider against its daily limit, null for none, until its midnight), waiting (pending rows per reason and when the first is due; a reader''s own library only).';
 
 revoke all on function
-    public.approve_enrichment,
-    public.dismiss_enrichment,
-    public.lock_fields,
-    public.unlock_fields,
-    public.explain_enrichment,
-    public.preview_enrichment,
-    public.undo_enrichment,
-    public.undo_import,
-    public.approve_matching,
-    public.dismiss_matching,
-    public.enrichment_status,
-    public.list_enrichment,
-    public.enrichment_history,
-    public.enrichment_imports,
-    public.enrichment_import,
-    public.enrichment_import_rows,
-    public.enrichment_usage
+    public.approve_enrichment(uuid, text[], text),
+    public.dismiss_enrichment(uuid),
+    public.lock_fields(uuid, text[], uuid),
+    public.unlock_fields(uuid, text[], uuid),
+    public.explain_enrichment(uuid),
+    public.preview_enrichment(uuid[]),
+    public.undo_enrichment(uuid),
+    public.undo_import(uuid),
+    public.approve_matching(text, text, text, uuid, text[], boolean),
+    public.dismiss_matching(text, text, text, uuid, boolean),
+    public.enrichment_status(uuid[]),
+    public.list_enrichment(text, integer, text),
+    public.enrichment_history(uuid),
+    public.enrichment_imports(integer),
+    public.enrichment_import(uuid),
+    public.enrichment_import_rows(uuid, integer, integer),
+    public.enrichment_usage()
 from public, anon, authenticated, service_role;
 
 grant execute on function
-    public.approve_enrichment, enrichment.approve_enrichment_impl,
-    public.dismiss_enrichment, enrichment.dismiss_enrichment_impl,
-    public.lock_fields, enrichment.lock_fields_impl,
-    public.unlock_fields, enrichment.unlock_fields_impl,
-    public.explain_enrichment, enrichment.explain_enrichment_impl,
-    public.preview_enrichment, enrichment.preview_enrichment_impl,
-    public.undo_enrichment, enrichment.undo_enrichment_impl,
-    public.undo_import, enrichment.undo_import_impl,
-    public.approve_matching, enrichment.approve_matching_impl,
-    public.dismiss_matching, enrichment.dismiss_matching_impl,
-    public.enrichment_status, enrichment.enrichment_status_impl,
-    public.list_enrichment, enrichment.list_enrichment_impl,
-    public.enrichment_history, enrichment.enrichment_history_impl,
-    public.enrichment_imports, enrichment.enrichment_imports_impl,
-    public.enrichment_import, enrichment.enrichment_import_impl,
-    public.enrichment_import_rows, enrichment.enrichment_import_rows_impl,
-    public.enrichment_usage, enrichment.enrichment_usage_impl
+    public.approve_enrichment(uuid, text[], text), enrichment.approve_enrichment_impl(uuid, text[], text),
+    public.dismiss_enrichment(uuid), enrichment.dismiss_enrichment_impl(uuid),
+    public.lock_fields(uuid, text[], uuid), enrichment.lock_fields_impl(uuid, text[], uuid),
+    public.unlock_fields(uuid, text[], uuid), enrichment.unlock_fields_impl(uuid, text[], uuid),
+    public.explain_enrichment(uuid), enrichment.explain_enrichment_impl(uuid),
+    public.preview_enrichment(uuid[]), enrichment.preview_enrichment_impl(uuid[]),
+    public.undo_enrichment(uuid), enrichment.undo_enrichment_impl(uuid),
+    public.undo_import(uuid), enrichment.undo_import_impl(uuid),
+    public.approve_matching(text, text, text, uuid, text[], boolean),
+    enrichment.approve_matching_impl(text, text, text, uuid, text[], boolean),
+    public.dismiss_matching(text, text, text, uuid, boolean), enrichment.dismiss_matching_impl(text, text, text, uuid, boolean),
+    public.enrichment_status(uuid[]), enrichment.enrichment_status_impl(uuid[]),
+    public.list_enrichment(text, integer, text), enrichment.list_enrichment_impl(text, integer, text),
+    public.enrichment_history(uuid), enrichment.enrichment_history_impl(uuid),
+    public.enrichment_imports(integer), enrichment.enrichment_imports_impl(integer),
+    public.enrichment_import(uuid), enrichment.enrichment_import_impl(uuid),
+    public.enrichment_import_rows(uuid, integer, integer), enrichment.enrichment_import_rows_impl(uuid, integer, integer),
+    public.enrichment_usage(), enrichment.enrichment_usage_impl()
 to authenticated, service_role;
 
--- Policies run as who asks; what belongs to role authenticated is not the owner's to run.
-grant execute on function enrichment.is_on_own_shelf to authenticated;
-grant execute on function enrichment.look_as_reader to current_user;
+-- Policies run as who asks.
+grant execute on function enrichment.is_on_own_shelf(uuid) to authenticated;

@@ -37,15 +37,15 @@ comment on function public.enrichment_summary() is
 'The own library in one row: books, how many show no cover, how many lack anything, how many are in each state by their newest queue row, how many covers enrichment filled, and when (null: not before a setting changes) and why the next waiting row is due. PT403 without a reader.';
 
 revoke all on function
-    public.trigger_enrichment,
-    public.trigger_missing_enrichment,
-    public.enrichment_library,
-    public.enrichment_summary
+    public.trigger_enrichment(uuid[]),
+    public.trigger_missing_enrichment(),
+    public.enrichment_library(text, integer, text),
+    public.enrichment_summary()
 from public, anon, authenticated, service_role;
 
 grant execute on function
-    public.trigger_enrichment, enrichment.trigger_enrichment_impl,
-    public.trigger_missing_enrichment, enrichment.trigger_missing_enrichment_impl,
-    public.enrichment_library, enrichment.enrichment_library_impl,
-    public.enrichment_summary, enrichment.enrichment_summary_impl
+    public.trigger_enrichment(uuid[]), enrichment.trigger_enrichment_impl(uuid[]),
+    public.trigger_missing_enrichment(), enrichment.trigger_missing_enrichment_impl(),
+    public.enrichment_library(text, integer, text), enrichment.enrichment_library_impl(text, integer, text),
+    public.enrichment_summary(), enrichment.enrichment_summary_impl()
 to authenticated;

@@ -8,7 +8,7 @@ language sql
 as $$
     select c.state || ': ' || c.message from public.enrichment_health('{}', objects) as c where c.name = 'functions'
 $$;
-select jsonb_object_agg(format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc)) as bodies
+select jsonb_object_agg(format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc || case when p.prosecdef then ' security definer' else '' end)) as bodies
 from pg_proc as p
 where p.pronamespace = 'enrichment'::regnamespace \gset
 
