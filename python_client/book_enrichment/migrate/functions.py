@@ -77,6 +77,6 @@ def restore(connection: Connection, text: str) -> list[str]:
     for statement in gone.values():
         connection.execute(statement.encode())
     for statement in statements:
-        if re.match(r"(--[^\n]*\s+)*(revoke|grant) ", statement):
+        if re.match(r"(--[^\n]*\s+)*(revoke|grant|comment on) ", statement):
             connection.execute(statement.encode())
     return [*names, *gone]

@@ -119,6 +119,7 @@ def plan(database_url: str, steps: tuple[Step, ...] | None = None) -> list[str]:
         refuse_strangers(installed, steps)
         sentences = []
         if installed.is_release_0:
+            refuse_missing_rights(connection)
             release_0.refuse_older(connection, steps[0])
             sentences.append(release_0.SENTENCE)
         elif not installed.names:

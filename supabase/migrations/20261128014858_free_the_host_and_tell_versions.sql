@@ -19,27 +19,27 @@ $$;
 
 set check_function_bodies = off;
 
-drop view enrichment.needed_lookups;
+drop view if exists enrichment.needed_lookups;
 
-drop view enrichment.possible_lookups;
+drop view if exists enrichment.possible_lookups;
 
-drop view enrichment.queue_records;
+drop view if exists enrichment.queue_records;
 
-drop view enrichment.shelf_lines;
+drop view if exists enrichment.shelf_lines;
 
-drop view enrichment.valid_records;
+drop view if exists enrichment.valid_records;
 
-drop view enrichment.wanted_fields;
+drop view if exists enrichment.wanted_fields;
 
-drop policy enrichment_audit_log_of_own_library on public.enrichment_audit_log;
+drop policy if exists enrichment_audit_log_of_own_library on public.enrichment_audit_log;
 
-drop policy enrichment_queue_of_own_library on public.enrichment_queue;
+drop policy if exists enrichment_queue_of_own_library on public.enrichment_queue;
 
-drop index public.queue_due;
+drop index if exists public.queue_due;
 
-drop function enrichment.enrichment_health_impl(jsonb);
+drop function if exists enrichment.enrichment_health_impl(jsonb);
 
-drop function public.enrichment_health(jsonb);
+drop function if exists public.enrichment_health(jsonb);
 
 create function enrichment.is_on_own_shelf(work_id uuid)
 returns boolean
@@ -1630,4 +1630,4 @@ reset check_function_bodies;
 select enrichment.analyze_small_tables();
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(2, '20261128014730_free_the_host_and_tell_versions', 'ef22e164dbe3720a812bd63d6c5df8a37fededf2e3b2ba07a49a48b2716b72f5', 1, '{}');
+(2, '20261128014858_free_the_host_and_tell_versions', 'b31a5ab3bcbae28ccb0dcc7a2f466f495dc3a449d76c646d1436f06ddc4bdbed', 1, '{}');
