@@ -39,6 +39,12 @@ async def refuse_mismatch(database: Database) -> InstalledVersion:
             hint=MIGRATE + ("; just done? notify pgrst, 'reload schema'" if error.code == "PGRST202" else ""),
             code=error.code,
         ) from error
+    if installed is None:
+        raise VersionMismatch(
+            f"enrichment.schema_versions is empty, so nobody knows the version; this package needs "
+            f"{needed_version()}",
+            hint=MIGRATE,
+        )
     refuse(installed)
     return installed
 

@@ -43,7 +43,6 @@ STATUS_BY_ERROR: dict[type[EnrichmentError], int] = {
     Forbidden: 403,
     DatabaseUnavailable: 503,
 }
-# A function that is not there, as PostgREST and as Postgres say it.
 # The reader's token, where PostgREST finds it wanting after we did not.
 REFUSED_TOKEN = ("PGRST301", "PGRST302", "PGRST303")
 

@@ -21,6 +21,7 @@ from rich.table import Table
 from book_enrichment import __version__
 from book_enrichment.database import Database, NotConfigured, PostgresDoor, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, NotFound
+from book_enrichment.handshake import MISSING_VERB
 from book_enrichment.records import Record
 from book_enrichment.settings import Settings
 
@@ -125,7 +126,9 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
     except DatabaseUnavailable as error:
         give_up(UNREACHABLE, error.message, error.hint)
     except EnrichmentError as error:
-        give_up(REFUSED, error.message, error.hint)
+        # Postgres' own advice about a missing function would be to cast something.
+        hint = "book-enrichment doctor says what is missing" if error.code in MISSING_VERB else error.hint
+        give_up(REFUSED, error.message, hint)
 
 
 def give_up(code: int, message: str, hint: str | None = None) -> NoReturn:

@@ -38,7 +38,7 @@ from book_enrichment.cli.common import (
 from book_enrichment.covers import NEEDS_STORAGE, can_store
 from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
-from book_enrichment.handshake import VersionMismatch, needed_version, refuse_mismatch
+from book_enrichment.handshake import MISSING_VERB, VersionMismatch, needed_version, refuse_mismatch
 from book_enrichment.migrate.steps import expected_objects
 from book_enrichment.records import HealthCheck, Setting
 from book_enrichment.settings import Settings
@@ -101,7 +101,7 @@ async def examination() -> AsyncIterator[HealthCheck]:
         yield fail(
             "connection",
             error.message,
-            "check the address; wake a paused project in the dashboard; "
+            "check address and password; wake a paused project in the dashboard; "
             "direct connections of free projects are IPv6 only, the session pooler is not",
         )
     except EnrichmentError as error:
@@ -222,6 +222,12 @@ async def database_checks(database: Database, settings: Settings) -> AsyncIterat
             yield check
     if pending:
         yield unwritten("flags", list(pending.values()))
+    if obstacle := await database.door.obstacle_for_readers():
+        yield warn(
+            "readers",
+            f"tried as a reader: {obstacle}",
+            "book-enrichment migrate --restore gives the rights again",
+        )
     stores = (await database.enrichment_covers()).cover_mode == "thumbnail"
     if stores and not can_store(settings):
         yield warn("covers from here", NEEDS_STORAGE, "set both where the worker runs")
@@ -270,6 +276,12 @@ def refused(error: EnrichmentError, settings: Settings) -> HealthCheck:
             "key",
             f"{whose} may not call our verbs: {error.message}",
             "use the service role key, or role postgres",
+        )
+    if error.code in MISSING_VERB:
+        return fail(
+            "functions",
+            f"a function this package needs is missing: {error.message}",
+            "book-enrichment migrate --restore makes it as released",
         )
     return fail("connection", error.message, error.hint)
 

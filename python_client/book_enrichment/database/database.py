@@ -267,9 +267,9 @@ class Database:
         """Who may be called now, and if not, why and until when; in the order of asking."""
         return await self._all(ProviderLine, "enrichment_providers")
 
-    async def enrichment_version(self) -> InstalledVersion:
-        """What version the database is at."""
-        return await self._one(InstalledVersion, "enrichment_version")
+    async def enrichment_version(self) -> InstalledVersion | None:
+        """What version the database is at; None where it has lost count."""
+        return await self._first(InstalledVersion, "enrichment_version")
 
     async def enrichment_health(
         self, verbs: Mapping[str, Sequence[str]] | None = None, objects: Mapping[str, str] | None = None
@@ -460,8 +460,10 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
             )
             yield Database(PostgrestDoor(client))
     else:
+        missing = "SUPABASE_SERVICE_ROLE_KEY" if settings.supabase_url else "SUPABASE_URL"
+        has_half = settings.supabase_url is not None or settings.supabase_service_role_key is not None
         raise NotConfigured(
-            "no database is configured",
+            f"{missing} is not set" if has_half else "no database is configured",
             hint="set DATABASE_URL, or SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY; "
             'for the local stack: eval "$(make -s env)"',
         )

@@ -28,7 +28,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from supabase import AsyncClient
 
-from book_enrichment.errors import DatabaseUnavailable, error_for
+from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, error_for
 
 # Behind a router that forgets quiet connections, a listener notices within two minutes.
 LISTENING: dict[str, Any] = {
@@ -68,6 +68,11 @@ class Door(Protocol):
         """A page of the host's works in the order of their ids, from the one behind `after` on."""
         ...
 
+    async def obstacle_for_readers(self) -> str | None:
+        """Why a signed-in reader cannot look into the queue, tried; None where one can, or where no reader
+        can be acted for."""
+        ...
+
     def listen(self, channel: str) -> AsyncGenerator[None, None]:
         """Yields as soon as it listens, and whenever the database calls; ends at once where nothing can."""
         ...
@@ -89,6 +94,10 @@ class PostgrestDoor:
     async def work_ids(self, after: UUID | None, limit: int) -> list[UUID]:
         page = self._client.table("works").select("id").order("id").limit(limit)
         return [UUID(row["id"]) for row in await self._rows(page.gt("id", str(after)) if after else page)]
+
+    async def obstacle_for_readers(self) -> str | None:
+        """A key cannot act for a reader."""
+        return None
 
     async def listen(self, channel: str) -> AsyncGenerator[None, None]:
         """PostgREST has no way to call us."""
@@ -139,6 +148,17 @@ class PostgresDoor:
             row["id"]
             for row in await self._rows(statement, {"after": after, "zero": UUID(int=0), "limit": limit})
         ]
+
+    async def obstacle_for_readers(self) -> str | None:
+        """As Realtime looks: with the rights of role authenticated."""
+        try:
+            anybody = self.as_reader({"sub": str(UUID(int=0))})
+            for table in ("enrichment_queue", "enrichment_audit_log"):
+                look = sql.SQL("select id from public.{} limit 1").format(sql.Identifier(table))
+                await anybody._rows(look, {})
+        except EnrichmentError as error:
+            return error.message
+        return None
 
     async def listen(self, channel: str) -> AsyncGenerator[None, None]:
         """On a connection of its own, beside the pool. Raises DatabaseUnavailable when that is lost.

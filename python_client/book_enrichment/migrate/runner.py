@@ -225,9 +225,10 @@ def refuse_strangers(installed: Installed, steps: tuple[Step, ...]) -> None:
         name, checksum = installed.names.get(step.version, ("nothing", ""))
         if (name, checksum) != (step.name, step.checksum):
             raise ForeignSteps(
-                f"step {step.version} is {name} there and {step.name} here, with another text",
-                hint="released steps never change: one of the two is no release. "
-                "A local database begins anew with make reset",
+                f"the database has applied {name} as its step {step.version}, this package has {step.name}, "
+                "and their texts differ",
+                hint="released steps never change, so one of the two is no release: use the package that "
+                "made this database (a local one begins anew with make reset)",
             )
 
 

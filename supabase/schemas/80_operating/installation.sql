@@ -164,6 +164,8 @@ as $$
         select 'closed to everybody', f.name from functions as f
         where f.is_verb and not has_function_privilege('service_role', f.oid, 'execute') and not has_function_privilege('authenticated', f.oid, 'execute')
         union all
+        select 'closed to readers', 'schema enrichment' where not has_schema_privilege('authenticated', 'enrichment', 'usage')
+        union all
         select 'without search_path', f.name from functions as f where not coalesce(f.proconfig @> array['search_path=""'], false)
     ),
 
@@ -186,7 +188,6 @@ returns text
 language sql stable set search_path = ''
 as $$
     select case
-        when not has_schema_privilege('authenticated', 'enrichment', 'usage') then 'permission denied for schema enrichment'
         when not has_function_privilege('authenticated', 'enrichment.is_on_own_shelf(uuid)', 'execute')
             then 'permission denied for function is_on_own_shelf'
         else (

@@ -219,3 +219,73 @@ def test_the_transaction_pooler_is_noticed(invoke, monkeypatch) -> None:
     found = checks(invoke("doctor", "--json"))
     assert found["door"]["state"] == "warn"
     assert "5432" in found["door"]["hint"]
+
+
+@pytest.fixture
+def bent(stack, monkeypatch):
+    """`bent(statement)` runs it in a database of its own, to which DATABASE_URL points from then on."""
+    name = f"pytest_{uuid.uuid4().hex}"
+    url = stack.create_database(name, template=stack.migrated_template())
+
+    def bent(statement: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute('select public.configure_enrichment(\'{"contact": "library@readers.dev"}\')')
+            connection.execute(statement)
+        monkeypatch.setenv("DATABASE_URL", url)
+
+    yield bent
+    stack.drop_database(name)
+
+
+def checks_of(result) -> dict[str, dict[str, str]]:
+    return {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+
+
+@pytest.mark.parametrize(
+    ("statement", "name", "state", "told", "hint"),
+    [
+        (
+            "create or replace function enrichment.isbn10_of(first_nine text) returns text language sql"
+            " immutable parallel safe set search_path = '' as 'select null'",
+            "functions",
+            "warn",
+            "enrichment.isbn10_of",
+            "--restore",
+        ),
+        ("drop view enrichment.overview", "functions", "warn", "view enrichment.overview", "--restore"),
+        ("drop function public.enrichment_health", "functions", "fail", "enrichment_health", "--restore"),
+        ("drop function public.lock_fields", "migrations", "fail", "lock_fields", "--restore"),
+        ("alter table public.works rename column title to name", "library", "fail", "works.title", "names"),
+        ("alter table public.users rename to people", "library", "fail", "users.id", "names"),
+        (
+            "alter table enrichment.settings disable row level security",
+            "row security",
+            "fail",
+            "enrichment.settings",
+            "enable row level security",
+        ),
+        ("grant execute on function public.sweep_enrichment to anon", "rights", "fail", "sweep", "--restore"),
+        (
+            "revoke usage on schema enrichment from authenticated",
+            "rights",
+            "fail",
+            "closed to readers: schema enrichment",
+            "--restore",
+        ),
+        (
+            "revoke select on public.enrichment_queue from authenticated;"
+            "revoke execute on function enrichment.is_on_own_shelf from authenticated",
+            "readers",
+            "warn",
+            "tried as a reader: permission denied",
+            "--restore",
+        ),
+        ("delete from enrichment.schema_versions", "migrations", "fail", "is empty", "migrate"),
+    ],
+)
+def test_what_was_bent_by_hand_is_named(invoke, bent, statement, name, state, told, hint) -> None:
+    """And what it says to do about it is there."""
+    bent(statement)
+    check = checks_of(invoke("doctor", "--json"))[name]
+    assert (check["state"], told in check["message"]) == (state, True), check
+    assert hint in check["hint"]

@@ -1385,6 +1385,8 @@ as $$
         select 'closed to everybody', f.name from functions as f
         where f.is_verb and not has_function_privilege('service_role', f.oid, 'execute') and not has_function_privilege('authenticated', f.oid, 'execute')
         union all
+        select 'closed to readers', 'schema enrichment' where not has_schema_privilege('authenticated', 'enrichment', 'usage')
+        union all
         select 'without search_path', f.name from functions as f where not coalesce(f.proconfig @> array['search_path=""'], false)
     ),
 
@@ -1408,7 +1410,6 @@ returns text
 language sql stable set search_path = ''
 as $$
     select case
-        when not has_schema_privilege('authenticated', 'enrichment', 'usage') then 'permission denied for schema enrichment'
         when not has_function_privilege('authenticated', 'enrichment.is_on_own_shelf(uuid)', 'execute')
             then 'permission denied for function is_on_own_shelf'
         else (
@@ -1630,4 +1631,4 @@ reset check_function_bodies;
 select enrichment.analyze_small_tables();
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(2, '20261128014858_free_the_host_and_tell_versions', 'b31a5ab3bcbae28ccb0dcc7a2f466f495dc3a449d76c646d1436f06ddc4bdbed', 1, '{}');
+(2, '20261128015200_free_the_host_and_tell_versions', '60e6459c92556483a40aa70b1619a9d29656b12d4971ac7e913926714b5c5ada', 1, '{}');
