@@ -45,7 +45,7 @@ migrate: venv ## apply missing migrations: to DATABASE_URL if set, else locally
 
 migration: venv ## draft the next step from what the schemas say (NAME=what_changes); without NAME: checksums anew
 	@$(STACK) guard
-	@$(PYTHON) supabase/local/drafting.py draft $(NAME)
+	@$(PYTHON) supabase/local/drafting.py draft $(if $(NAME),"$(NAME)")
 
 release: venv ## freeze the steps that are there: from now on their files never change
 	@$(PYTHON) supabase/local/drafting.py release

@@ -1,26 +1,38 @@
 """`make migration`: the next step of supabase/migrations, drafted from what the schemas say now.
 
 Without a baseline it writes that: all schema files in one. Later, `NAME=what_changes` drafts a step from
-the difference between a database made by all migrations and one made by the schemas: changed functions,
-views, triggers, policies, comments and grants whole, and for tables what differs, to be finished by hand.
-Without NAME the checksums of unreleased steps are written anew, after such work. `make release` freezes
-what is there: supabase/released.sha256 then names each file, and a test compares.
+the difference between a database made by all migrations and one made by the schemas (difference.py), and
+tries it in a third: what fails there or is still different becomes a TODO. Without NAME the checksums of
+unreleased steps are written anew, after work on them. `make release` freezes what is there:
+supabase/released.sha256 then names each file, and a test compares.
 """
 
 import argparse
-import difflib
 import hashlib
+import json
+import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
-from book_enrichment.migrate.steps import BASELINE, MARK, checksum, definition, schema_files, split, steps_in
-from catalogue import catalogue, differences
+from book_enrichment.migrate.steps import (
+    BASELINE,
+    MARK,
+    Step,
+    checksum,
+    definition,
+    schema_files,
+    split,
+    steps_in,
+)
+from catalogue import SHIPPED, catalogue, differences
+from difference import Difference, bare, sources, stands_on, todo
 from packages import ROOT, PlatformError, say
 from stack import MIGRATIONS, Stack
 
@@ -54,183 +66,200 @@ def sealed(text: str, version: int, name: str, works_with: int, brought: str = N
     return f"{text}\n\n{row}"
 
 
-def reseal(file: Path) -> None:
-    """Writes a step's checksum anew, after its text was worked on."""
+def reseal(file: Path) -> bool:
+    """Writes a step's checksum anew, after its text was worked on; answers whether it had to."""
     text = file.read_text()
     mark = MARK.search(text)
     if mark is None:
         raise PlatformError(f"{file.name} does not write its row into enrichment.schema_versions.")
     right = checksum(text[: mark.start()])
-    if mark["checksum"] != right:
-        file.write_text(text[: mark.start("checksum")] + right + text[mark.end("checksum") :])
-        say(f"{file.name}: its checksum is written anew.")
+    if mark["checksum"] == right:
+        return False
+    file.write_text(text[: mark.start("checksum")] + right + text[mark.end("checksum") :])
+    return True
 
 
 def draft(version: int, name: str) -> str:
-    """The step from what the migrations make to what the schemas say."""
-    with both_catalogues() as (was, now):
-        changed = differences(was, now)
-        ours = [key for key in changed if " pg_catalog." not in key]
-        statements = [*_drops(ours, was, now), *_creations(ours, was, now)]
-    head = _head("next_step.sql").format(version=version, before=version - 1)
-    body = (
-        "set check_function_bodies = off;\n\n" + "\n\n".join(statements) + "\n\nreset check_function_bodies;"
-    )
-    return sealed(head + body, version, name, version - 1)
+    """The step from what the migrations make to what the schemas say, tried: where it does not lead there, a
+    TODO says so."""
+    steps = steps_in(MIGRATIONS)
+    with made_databases() as (stack, was, now):
+        before, after = catalogue(stack.superuser_url(was)), catalogue(stack.superuser_url(now))
+        edges = stands_on(stack.superuser_url(was))
+        statements = Difference(before, after, edges, sources(schema_files().values())).statements()
+        statements += _other_rows(_rows(stack.superuser_url(was)), _rows(stack.superuser_url(now)))
+        body = "\n\n".join(["set check_function_bodies = off;", *statements, "reset check_function_bodies;"])
+        text = _head("next_step.sql").format(version=version, before=version - 1) + body
+        doubts = _doubts(text, stack, was, now)
+    return sealed("\n\n".join([text, *doubts]), version, name, steps[-1].works_with)
 
 
 @contextmanager
-def both_catalogues() -> Iterator[tuple[dict[str, str], dict[str, str]]]:
-    """What the migrations make and what the schemas make, each in a database of its own."""
-    stack = Stack("test", durable=False)
+def made_databases() -> Iterator[tuple[Stack, str, str]]:
+    """The stack with two databases, by their names: what the migrations make and what the schemas make.
+
+    They are named like those of tests, so that what a killed run leaves is swept away."""
+    stack = Stack("test", durable=False, migrations=MIGRATIONS)
     stack.up(migrated=False, rest=False)
-    names = ("drafted_from", "drafted_to")
+    was, now = (f"pytest_{os.getpid()}_drafted_{end}" for end in ("from", "to"))
     try:
-        for name in names:
+        for name in (was, now):
             stack.drop_database(name)
             stack.create_database(name)
-        stack.migrate(names[0])
-        load_schemas(stack.database_url(names[1]))
-        was, now = (catalogue(stack.superuser_url(name)) for name in names)
-        yield was, now
+        stack.migrate(was)
+        load_schemas(stack.database_url(now))
+        yield stack, was, now
     finally:
-        for name in names:
+        for name in (was, now):
             stack.drop_database(name)
         stack.down_if_unused()
 
 
 def load_schemas(database_url: str) -> None:
-    """Makes everything in an empty project as the schema files say, in one transaction."""
+    """Makes everything in an empty project as the schema files say, in one transaction. Raises PlatformError
+    with the file and the line of what fails."""
     with psycopg.connect(database_url) as connection:
         connection.add_notice_handler(lambda notice: None)
-        connection.execute(definition().encode())
+        connection.execute("set check_function_bodies = off")
+        for name, text in schema_files().items():
+            try:
+                with connection.transaction():
+                    connection.execute(text.encode())
+            except psycopg.Error as error:
+                place = f"supabase/schemas/{name}.sql, line {_failing_line(connection, text)}"
+                raise PlatformError(f"{place}: {_sentence(error)}") from error
 
 
-def _sources() -> dict[str, str]:
-    """Each object's statements in the schema files, by what they make: its kind and its name."""
-    sources: dict[str, str] = {}
-    for text in schema_files().values():
+def _failing_line(connection: psycopg.Connection, text: str) -> int:
+    """The line of a text whose statement fails, found by running one after the other."""
+    for statement in split(text):
+        try:
+            connection.execute(statement.encode())
+        except psycopg.Error as error:
+            within = statement.index(bare(statement).partition("\n")[0])
+            if error.diag.statement_position:
+                within = int(error.diag.statement_position) - 1
+            return text.count("\n", 0, text.index(statement) + within) + 1
+    return 1
+
+
+def _rows(superuser_url: str) -> dict[str, list[Any]]:
+    """The rows each shipped table holds; none where it is not there yet."""
+    rows: dict[str, list[Any]] = {}
+    with psycopg.connect(superuser_url, autocommit=True) as connection:
+        for name, query in SHIPPED.items():
+            with suppress(psycopg.errors.UndefinedTable):
+                rows[name] = [row for (row,) in connection.execute(query.encode())]
+    return rows
+
+
+def _other_rows(was: dict[str, list[Any]], now: dict[str, list[Any]]) -> list[str]:
+    """What is to be done by hand about rows that we ship, where their table is in both."""
+    shown = {name: [json.dumps(rows[name], indent=1) for rows in (was, now)] for name in was.keys() & now}
+    return [todo(_rows_of(name), *both) for name, both in sorted(shown.items()) if both[0] != both[1]]
+
+
+def _rows_of(table: str) -> str:
+    return f"the rows of {table}"
+
+
+def _doubts(text: str, stack: Stack, was: str, now: str) -> list[str]:
+    """Runs a step in a database of its own, made by the steps before, and answers a TODO for what fails there
+    or is still different afterwards and named by no other TODO."""
+    tried = f"{was}_tried"
+    stack.drop_database(tried)
+    stack.create_database(tried, template=was)
+    try:
+        if failure := _failure(text, stack.database_url(tried)):
+            return [failure]
+        urls = [stack.superuser_url(name) for name in (tried, now)]
+        left = differences(*map(catalogue, urls))
+        rows, wanted = map(_rows, urls)
+    finally:
+        stack.drop_database(tried)
+    left += [_rows_of(name) for name in sorted(rows.keys() | wanted) if rows.get(name) != wanted.get(name)]
+    named = set(re.findall(r"(?m)^-- TODO by hand: (.*?)(?: is gone.*)?$", text))
+    return [f"-- TODO still different: {what}" for what in left if what not in named]
+
+
+def _failure(text: str, database_url: str) -> str | None:
+    """The TODO that says which statement of a step fails, and why."""
+    with psycopg.connect(database_url) as connection:
+        connection.add_notice_handler(lambda notice: None)
         for statement in split(text):
-            statement = re.sub(r"\A(--[^\n]*\n)+\n+", "", statement)  # the head of a file
-            bare = re.sub(r"(?m)^\s*--[^\n]*\n", "", statement).strip()
-            made = re.match(
-                r"create (?:unique )?(table|view|function|type|trigger|index|policy) ([\w.]+)", bare
-            )
-            told = re.match(r"comment on (\w+) ([\w.]+)", bare)
-            if made:
-                sources[f"{made[1]} {made[2].rpartition('.')[2]}"] = statement
-            elif told:
-                sources[f"comment {told[1]} {told[2].partition('.')[2]}"] = statement
-    return sources
+            try:
+                connection.execute(statement.encode())
+            except psycopg.Error as error:
+                connection.rollback()
+                which = next(iter(bare(statement).splitlines()), "")
+                return f"-- TODO it does not apply: {_sentence(error)}, at: {which}"
+    return None
 
 
-def _drops(changed: list[str], was: dict[str, str], now: dict[str, str]) -> list[str]:
-    """What goes, and what has to go before it can be made anew. Views first: they stand on the rest."""
-    order = ["VIEW", "TRIGGER", "POLICY", "INDEX", "FUNCTION", "TYPE", "TABLE"]
-    drops = []
-    for key in sorted(changed, key=lambda key: order.index(kind) if (kind := key.split()[0]) in order else 9):
-        kind, name = key.split(" ", 1)
-        if key not in was or kind not in order:
-            continue
-        if key in now and not (
-            kind in ("VIEW", "TRIGGER", "POLICY", "INDEX") or _has_other_result(was[key], now[key])
-        ):
-            continue
-        if kind in ("TRIGGER", "POLICY"):
-            schema, _, rest = name.partition(".")
-            table, _, own = rest.partition(" ")
-            drops.append(f"drop {kind.lower()} {own} on {schema}.{table};")
-        else:
-            drops.append(f"drop {kind.lower()} {name};")
-    return drops
+def _sentence(error: psycopg.Error) -> str:
+    """What Postgres says, in one line."""
+    said = (error.diag.message_primary or str(error), error.diag.message_detail)
+    return "; ".join(" ".join(part.split()) for part in said if part)
 
 
-def _has_other_result(was: str, now: str) -> bool:
-    """Whether a function answers something else, or takes other defaults: it cannot be replaced then."""
-    if not was.startswith("CREATE FUNCTION"):
-        return False
-    return was.splitlines()[0] != now.splitlines()[0]
-
-
-def _creations(changed: list[str], was: dict[str, str], now: dict[str, str]) -> Iterator[str]:
-    """What comes, in the words of the schema files, in the order in which they make it."""
-    sources = _sources()
-    rank = {name: number for number, name in enumerate(sources)}
-
-    def source_of(key: str) -> str:
-        kind, name = key.split(" ", 1)
-        name = name.partition(".")[2]
-        if kind == "COMMENT":
-            told, _, rest = name.partition(" ")
-            return f"comment {told.lower()} {rest.partition('(')[0]}"
-        if kind in ("TRIGGER", "POLICY"):
-            name = name.partition(" ")[2]
-        return f"{kind.lower()} {name.partition('(')[0]}"
-
-    def place(key: str) -> int:
-        return rank.get(source_of(key), len(rank))
-
-    for key in sorted((key for key in changed if key in now), key=place):
-        kind = key.split(" ", 1)[0]
-        source = sources.get(source_of(key))
-        if kind == "FUNCTION" and source and key in was and not _has_other_result(was[key], now[key]):
-            yield source.replace("create function", "create or replace function", 1)
-        elif kind == "ACL":
-            continue
-        elif kind in ("TABLE", "CONSTRAINT", "SEQUENCE") and key in was:
-            yield _by_hand(key, was[key], now[key])
-        elif source:
-            yield source
-        else:
-            yield _by_hand(key, was.get(key, ""), now[key])
-    yield from _rights([key for key in changed if key.startswith("ACL ") and key in now], now)
-
-
-def _rights(changed: list[str], now: dict[str, str]) -> Iterator[str]:
-    """Who may do what: all is taken from everybody in one statement a kind, then given as pg_dump says."""
-    closed: dict[str, list[str]] = {}
-    given = []
-    for key in changed:
-        lines = now[key].lower().splitlines()
-        what = re.search(r" on (function|table|schema|type) (.*) (?:from|to) ", lines[0])
-        if what is None:
-            given.append(_by_hand(key, "", now[key]))
-            continue
-        closed.setdefault(what[1], []).append(re.sub(r"\(.*\)", "", what[2]))
-        given += [
-            line.replace("grant all on function", "grant execute on function")
-            for line in lines
-            if line.startswith("grant ") and not line.endswith(" to postgres;")
-        ]
-    for kind, names in closed.items():
-        listed = ",\n".join(f"    {name}" for name in sorted(names))
-        yield f"revoke all on {kind}\n{listed}\nfrom public, anon, authenticated, service_role;"
-    if given:
-        yield "\n".join(given)
-
-
-def _by_hand(key: str, was: str, now: str) -> str:
-    lines = difflib.unified_diff(was.splitlines(), now.splitlines(), "was", "is", lineterm="")
-    return "\n".join(f"-- TODO by hand: {line}" for line in [key, *lines])
+def todos(text: str) -> list[str]:
+    """The lines of a step that say what is left to do, its first line's included."""
+    return [line for line in text.splitlines() if line.startswith("--") and "TODO" in line]
 
 
 def write_next(name: str | None) -> None:
     """The baseline where there is none; else the step called `name`, or the checksums of unreleased steps."""
+    if name and not re.fullmatch(r"[a-z0-9_]+", name):
+        raise PlatformError("NAME says in lower-case words what the step does: NAME=index_due_rows_by_id")
     MIGRATIONS.mkdir(exist_ok=True)
-    steps = steps_in(MIGRATIONS)
-    released = read_released()
-    for step in steps:
-        if f"{step.name}.sql" not in released:
-            reseal(MIGRATIONS / f"{step.name}.sql")
+    steps, released = steps_in(MIGRATIONS), read_released()
+    unreleased = [MIGRATIONS / f"{step.name}.sql" for step in steps if f"{step.name}.sql" not in released]
     if not steps or (not name and len(steps) == 1 and not released):
         (MIGRATIONS / f"{BASELINE}.sql").write_text(baseline())
         say(f"Wrote the baseline, {BASELINE}.sql.")
     elif name:
-        if not re.fullmatch(r"[a-z0-9_]+", name):
-            raise PlatformError("NAME says in lower-case words what the step does: NAME=index_due_rows_by_id")
-        stem = f"{datetime.now(UTC):%Y%m%d%H%M%S}_{name}"
-        (MIGRATIONS / f"{stem}.sql").write_text(draft(len(steps) + 1, stem))
-        say(f"Drafted supabase/migrations/{stem}.sql: read it, finish what says TODO, then `make migration`.")
+        _write_draft(name, steps, unreleased)
+    else:
+        _look_after(unreleased)
+
+
+def _write_draft(name: str, steps: tuple[Step, ...], unreleased: list[Path]) -> None:
+    """The next step, later than the last; nothing where the schemas ask for none."""
+    last = datetime.strptime(steps[-1].cli_version, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    stem = f"{max(datetime.now(UTC), last + timedelta(seconds=1)):%Y%m%d%H%M%S}_{name}"
+    text = draft(len(steps) + 1, stem)
+    if is_empty(text):
+        say("The migrations make what the schemas say: there is nothing to draft.")
+        return
+    (MIGRATIONS / f"{stem}.sql").write_text(text)
+    left = len(todos(text)) - 1
+    finish = (
+        f"{left} {'TODO' if left == 1 else 'TODOs'} in it, then `make migration`" if left else "no TODO in it"
+    )
+    say(f"Drafted supabase/migrations/{stem}.sql: its first line is yours to write; {finish}.")
+    for line in todos(text)[1:]:
+        say(f"  {line}")
+    for file in unreleased:
+        say(f"{file.name} is not released either: to have one step, delete both and draft again.")
+
+
+def is_empty(text: str) -> bool:
+    """Whether a draft holds nothing between its head and its row."""
+    body = text.partition("set check_function_bodies = off;")[2].partition(
+        "insert into enrichment.schema_versions"
+    )
+    return body[0].replace("reset check_function_bodies;", "").strip() == ""
+
+
+def _look_after(unreleased: list[Path]) -> None:
+    """Writes checksums of unreleased steps anew, and tells what is left to do in them."""
+    if not unreleased:
+        say("Every step is released: there is nothing to do. NAME=what_changes drafts the next.")
+    for file in unreleased:
+        anew = reseal(file)
+        say(f"{file.name}: its checksum {'is written anew' if anew else 'was right already'}.")
+        for line in todos(file.read_text()):
+            say(f"  {line}")
 
 
 def read_released() -> dict[str, str]:
@@ -242,15 +271,29 @@ def read_released() -> dict[str, str]:
 def release() -> None:
     """Freezes every step that is there: from now on its file never changes."""
     released = read_released()
+    frozen = dict(released)
     for file in sorted(MIGRATIONS.glob("*.sql")):
         text = file.read_text()
-        if "TODO" in text:
-            raise PlatformError(f"{file.name} says TODO.")
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if released.setdefault(file.name, digest) != digest:
+        if frozen.setdefault(file.name, digest) != digest:
             raise PlatformError(f"{file.name} is released and was changed since.")
-    lines = (f"{digest}  supabase/migrations/{name}\n" for name, digest in sorted(released.items()))
+        if file.name not in released:
+            _refuse_unfinished(file.name, text)
+            say(f"Released {file.name}.")
+    lines = (f"{digest}  supabase/migrations/{name}\n" for name, digest in sorted(frozen.items()))
     RELEASED.write_text("".join(lines))
+
+
+def _refuse_unfinished(name: str, text: str) -> None:
+    """Raises PlatformError for a step that says TODO or was edited after its checksum was written."""
+    mark = MARK.search(text)
+    if "TODO" in text:
+        raise PlatformError(f"{name} says TODO.")
+    if mark is None or mark["checksum"] != checksum(text[: mark.start()]):
+        raise PlatformError(
+            f"{name} was edited after its checksum was written: "
+            "`make migration` writes it anew; then `make test`."
+        )
 
 
 def main() -> None:
