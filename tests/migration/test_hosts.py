@@ -20,7 +20,7 @@ LIBRARY = (
     "library_items",
 )
 # Looked for before it is used, by name in a text that Postgres reads only then.
-OPTIONAL = {("works", "default_cover_storage_path")}
+OPTIONAL = {("works", "default_cover_storage_path"), ("library_items", "cover_override_url")}
 # What of ours depends on a column of the host's, foreign keys aside.
 PINNED = """
 select c.relname || '.' || a.attname as column, pg_describe_object(d.classid, d.objid, d.objsubid) as by
@@ -143,6 +143,20 @@ def test_small_tables_are_analyzed_once(make_host) -> None:
     small = "('public.users'::regclass, 'enrichment.settings'::regclass, 'enrichment.providers'::regclass)"
     counted = host.query(f"select reltuples from pg_class where oid in {small}")
     assert all(row["reltuples"] >= 1 for row in counted), counted
+
+
+def test_readers_who_came_later_are_counted_once(make_host) -> None:
+    """In a project that began without readers the nightly housekeeping does it."""
+    host = make_host(bare=True)
+    host.install()
+    counted = "select reltuples::integer as n from pg_class where oid = 'public.users'::regclass"
+    with host.connect() as connection:
+        for handle in ("ada", "bob"):
+            (new,) = connection.execute("insert into auth.users (email) values (%s) returning id", [handle])
+            connection.execute("insert into public.users (id, handle) values (%s, %s)", [new["id"], handle])
+    assert host.query(counted) == [{"n": 0}]
+    host.call("prune_enrichment")
+    assert host.query(counted) == [{"n": 2}]
 
 
 @pytest.mark.parametrize("default_grants", [True, False], ids=["default grants", "no default grants"])

@@ -22,7 +22,7 @@ returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
-    overrides jsonb := '{}';
+    overrides jsonb := jsonb '{}';
 begin
     -- Some hosts have no such column, so it is named in a text; turning each row into JSON instead took a quarter of a shelf's time.
     if exists (

@@ -13,15 +13,14 @@ begin
         select c.oid::regclass
         from pg_catalog.pg_class as c
         where c.oid in (to_regclass('public.users'), 'enrichment.settings'::regclass, 'enrichment.providers'::regclass)
-            and pg_catalog.pg_stat_get_last_analyze_time(c.oid) is null and pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid) is null
-            and pg_catalog.pg_has_role(c.relowner, 'usage')
+            and (c.reltuples < 0 or (c.reltuples = 0 and pg_catalog.pg_relation_size(c.oid) > 0)) and pg_catalog.pg_has_role(c.relowner, 'usage')
     loop
         execute format('analyze %s', small);
     end loop;
 end
 $$;
 comment on function enrichment.analyze_small_tables() is
-'Tells the planner once how small users, settings and providers are: below fifty changes autoanalyze never comes, and it expects hundreds of rows.';
+'Tells the planner once, as soon as they have rows, how small users, settings and providers are: below fifty changes autoanalyze never comes, and it expects hundreds.';
 
 create function enrichment.prune_enrichment_impl()
 returns setof enrichment.pruned

@@ -21,15 +21,9 @@ set check_function_bodies = off;
 
 drop view if exists enrichment.needed_lookups;
 
-drop view if exists enrichment.possible_lookups;
-
 drop view if exists enrichment.queue_records;
 
 drop view if exists enrichment.shelf_lines;
-
-drop view if exists enrichment.valid_records;
-
-drop view if exists enrichment.wanted_fields;
 
 drop policy if exists enrichment_audit_log_of_own_library on public.enrichment_audit_log;
 
@@ -40,6 +34,12 @@ drop index if exists public.queue_due;
 drop function if exists enrichment.enrichment_health_impl(jsonb);
 
 drop function if exists public.enrichment_health(jsonb);
+
+drop view if exists enrichment.possible_lookups;
+
+drop view if exists enrichment.wanted_fields;
+
+drop view if exists enrichment.valid_records;
 
 create function enrichment.is_on_own_shelf(work_id uuid)
 returns boolean
@@ -996,7 +996,7 @@ returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
-    overrides jsonb := '{}';
+    overrides jsonb := jsonb '{}';
 begin
     -- Some hosts have no such column, so it is named in a text; turning each row into JSON instead took a quarter of a shelf's time.
     if exists (
@@ -1474,8 +1474,7 @@ begin
         select c.oid::regclass
         from pg_catalog.pg_class as c
         where c.oid in (to_regclass('public.users'), 'enrichment.settings'::regclass, 'enrichment.providers'::regclass)
-            and pg_catalog.pg_stat_get_last_analyze_time(c.oid) is null and pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid) is null
-            and pg_catalog.pg_has_role(c.relowner, 'usage')
+            and (c.reltuples < 0 or (c.reltuples = 0 and pg_catalog.pg_relation_size(c.oid) > 0)) and pg_catalog.pg_has_role(c.relowner, 'usage')
     loop
         execute format('analyze %s', small);
     end loop;
@@ -1483,7 +1482,7 @@ end
 $$;
 
 comment on function enrichment.analyze_small_tables() is
-'Tells the planner once how small users, settings and providers are: below fifty changes autoanalyze never comes, and it expects hundreds of rows.';
+'Tells the planner once, as soon as they have rows, how small users, settings and providers are: below fifty changes autoanalyze never comes, and it expects hundreds.';
 
 create or replace function enrichment.prune_enrichment_impl()
 returns setof enrichment.pruned
@@ -1598,32 +1597,32 @@ comment on function public.trigger_missing_enrichment() is
 'The reader''s "Enrich missing": queues works of the own library that lack something nobody locked and are not queued, the newest first and up to 1,000 a call, and starts those that wait for the switch (auto_disabled). Call again until nothing is enqueued; what is left then can gain nothing now (known_miss), and no row says that nothing is missing at all.';
 
 revoke all on function
-    enrichment.analyze_small_tables,
-    enrichment.cover_overrides,
-    enrichment.enrichment_health_impl,
-    enrichment.enrichment_version_impl,
-    enrichment.health_of_host,
-    enrichment.health_of_objects,
-    enrichment.health_of_rights,
-    enrichment.health_of_tables,
-    enrichment.host_columns,
-    enrichment.is_on_own_shelf,
-    enrichment.needed_lookups,
-    enrichment.oldest_answers,
-    enrichment.possible_lookups,
-    enrichment.queue_records,
-    enrichment.reader_obstacle,
-    enrichment.shelf_lines,
-    enrichment.still_answers,
-    enrichment.wanted_fields,
-    public.enrichment_health,
-    public.enrichment_version
+    enrichment.analyze_small_tables(),
+    enrichment.cover_overrides(uuid[]),
+    enrichment.enrichment_health_impl(jsonb, jsonb),
+    enrichment.enrichment_version_impl(),
+    enrichment.health_of_host(),
+    enrichment.health_of_objects(jsonb),
+    enrichment.health_of_rights(),
+    enrichment.health_of_tables(),
+    enrichment.host_columns(),
+    enrichment.is_on_own_shelf(uuid),
+    enrichment.needed_lookups(uuid[]),
+    enrichment.oldest_answers(),
+    enrichment.possible_lookups(uuid[]),
+    enrichment.queue_records(uuid[]),
+    enrichment.reader_obstacle(),
+    enrichment.shelf_lines(uuid[]),
+    enrichment.still_answers(timestamp with time zone, jsonb, enrichment.oldest_answers),
+    enrichment.wanted_fields(uuid[]),
+    public.enrichment_health(jsonb, jsonb),
+    public.enrichment_version()
 from public, anon, authenticated, service_role;
 
-grant execute on function enrichment.enrichment_health_impl(verbs jsonb, objects jsonb) to service_role;
+grant execute on function enrichment.enrichment_health_impl(jsonb, jsonb) to service_role;
 grant execute on function enrichment.enrichment_version_impl() to service_role;
-grant execute on function enrichment.is_on_own_shelf(work_id uuid) to authenticated;
-grant execute on function public.enrichment_health(verbs jsonb, objects jsonb) to service_role;
+grant execute on function enrichment.is_on_own_shelf(uuid) to authenticated;
+grant execute on function public.enrichment_health(jsonb, jsonb) to service_role;
 grant execute on function public.enrichment_version() to service_role;
 
 reset check_function_bodies;
@@ -1631,4 +1630,4 @@ reset check_function_bodies;
 select enrichment.analyze_small_tables();
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(2, '20261128015200_free_the_host_and_tell_versions', '60e6459c92556483a40aa70b1619a9d29656b12d4971ac7e913926714b5c5ada', 1, '{}');
+(2, '20261128020251_free_the_host_and_tell_versions', 'a8696f9c56d7f109f04d1cd75cc2f20b162b9f2b3e4cdd28401b4d6d53143c17', 1, '{}');
