@@ -70,7 +70,9 @@ test: venv ## lint, pgTAP on Postgres 15 and 17, and pytest, in databases of the
 	@status=0; for part in lint 'pgtap PG= ARGS=' 'pgtap PG=17 ARGS=' pytest; do $(MAKE) --no-print-directory $$part || status=1; done; exit $$status
 
 test-all: venv ## test, then pgTAP on Postgres 18 and what takes longer: the wheel alone, far from the clone
-	@status=0; for part in test 'pgtap PG=18 ARGS=' "pytest ARGS='-m extended'"; do $(MAKE) --no-print-directory $$part || status=1; done; exit $$status
+	@status=0; $(MAKE) --no-print-directory test || status=1; \
+	$(MAKE) --no-print-directory pgtap PG=18 ARGS= || status=1; \
+	$(MAKE) --no-print-directory pytest ARGS='-m extended' || status=1; exit $$status
 
 pgtap: venv ## the tests in supabase/tests (ARGS=path picks a file or folder, PG=17 or 18 another Postgres)
 	@$(CHECKS) pgtap $(if $(PG),--postgres $(PG)) $(ARGS)
