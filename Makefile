@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down reset status psql env migrate demo serve screenshots test test-all pgtap pytest lint bench measure-calls measure-api measure-matching migration release names
+.PHONY: help venv up down reset status psql env migrate demo serve screenshots test test-all lowest pgtap pytest lint bench measure-calls measure-api measure-matching migration release names
 
 help: ## what you can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,10 +69,14 @@ test: venv ## lint, pgTAP on Postgres 15 and 17, and pytest, in databases of the
 	@$(STACK) guard
 	@status=0; for part in lint 'pgtap PG= ARGS=' 'pgtap PG=17 ARGS=' pytest; do $(MAKE) --no-print-directory $$part || status=1; done; exit $$status
 
-test-all: venv ## test, then pgTAP on Postgres 18 and what takes longer: the wheel alone, far from the clone
+test-all: venv ## test, then pgTAP on Postgres 18 and what takes longer: the wheel alone, far from the clone, and lowest
 	@status=0; $(MAKE) --no-print-directory test || status=1; \
 	$(MAKE) --no-print-directory pgtap PG=18 ARGS= || status=1; \
-	$(MAKE) --no-print-directory pytest ARGS='-m extended' || status=1; exit $$status
+	$(MAKE) --no-print-directory pytest ARGS='-m extended' || status=1; \
+	$(MAKE) --no-print-directory lowest || status=1; exit $$status
+
+lowest: venv ## the tests of the package with the lowest versions of what it needs that pyproject.toml allows
+	@$(CHECKS) lowest
 
 pgtap: venv ## the tests in supabase/tests (ARGS=path picks a file or folder, PG=17 or 18 another Postgres)
 	@$(CHECKS) pgtap $(if $(PG),--postgres $(PG)) $(ARGS)

@@ -11,13 +11,14 @@ import re
 import subprocess
 import sys
 import time
+import venv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 
-from packages import ROOT, PlatformError, node, say, supabase_cli
+from packages import LOCAL, ROOT, PlatformError, node, say, supabase_cli
 from postgres import DEBIAN, MAJORS, Postgres
 from stack import Stack, refuse_foreign_project
 
@@ -25,6 +26,17 @@ PGTAP = ROOT / "supabase" / "tests"
 HELPERS = PGTAP / "helpers.sql"
 USES_CRON = re.compile(r"(?<!')\bcron\.\w")  # inside quotes it is a word our functions answer, not a table
 OURS = ["public", "enrichment"]
+# What the tests of package and API themselves need.
+TEST_TOOLS = [
+    "pytest",
+    "pytest-asyncio",
+    "pytest-timeout",
+    "pytest-xdist",
+    "hypothesis",
+    "rapidfuzz",
+    "psutil",
+    "playwright",
+]
 
 # Every function of ours, a trigger function once per table it fires on. plpgsql_check reads the body as
 # Postgres will run it; all warnings are on, so performance and security findings count as well.
@@ -150,6 +162,35 @@ def lint() -> list[str]:
     return failed
 
 
+def lowest() -> list[str]:
+    """The tests of package and API with the lowest versions that pyproject.toml allows, in an environment
+    of their own. What only our tools need (schemathesis) is left out, and so are tests that need it."""
+    refuse_foreign_project("the tests")
+    home = LOCAL / "lowest"
+    python = home / "bin" / "python"
+    if not python.exists():
+        venv.create(home, with_pip=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    resolve = [str(home / "bin" / "uv"), "pip", "compile", "--quiet", "--no-header", "--no-annotate"]
+    wanted = home / "lowest.txt"
+    steps = [
+        [*pip, "uv", "-c", "constraints.txt"],
+        [*resolve, "--resolution=lowest-direct", "--extra=api", "pyproject.toml", "-o", str(wanted)],
+        [*pip, "-r", str(wanted), *TEST_TOOLS],
+        [*pip, "--no-deps", "-e", "."],
+    ]
+    if not all(_run_quietly(step) for step in steps):
+        return ["installing the lowest versions"]
+    tests = [
+        "tests/python",
+        "tests/api",
+        "--ignore=tests/api/test_schema.py",
+        "--ignore=tests/api/test_matrix.py",
+    ]
+    command = [str(python), "-m", "pytest", "-q", "--numprocesses=2", "--dist=loadfile", *tests]
+    return [] if subprocess.run(command, cwd=ROOT).returncode == 0 else ["pytest with the lowest versions"]
+
+
 def _scripts_are_modules() -> bool:
     """The page has no build step that would find a slip."""
     passed = True
@@ -183,16 +224,20 @@ def _run_quietly(command: list[str]) -> bool:
 
 
 def main() -> None:
-    """`checks.py lint` or `checks.py pgtap [path ...]`; exits with 1 when something was found."""
+    """`checks.py lint`, `pgtap [path ...]` or `lowest`; exits with 1 when something was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     checks = parser.add_subparsers(dest="check", required=True)
     checks.add_parser("lint")
+    checks.add_parser("lowest")
     options = checks.add_parser("pgtap")
     options.add_argument("paths", nargs="*", metavar="path", help="a file or folder under supabase/tests")
     options.add_argument("--postgres", type=int, choices=MAJORS, default=DEBIAN.major, help="major version")
     chosen = parser.parse_args()
     try:
-        failed = lint() if chosen.check == "lint" else pgtap(chosen.paths, Postgres(chosen.postgres))
+        if chosen.check == "pgtap":
+            failed = pgtap(chosen.paths, Postgres(chosen.postgres))
+        else:
+            failed = lint() if chosen.check == "lint" else lowest()
     except (PlatformError, psycopg.OperationalError) as error:
         sys.exit(str(error))
     if failed:

@@ -108,7 +108,8 @@ class PostgrestDoor:
         try:
             answer = await request.execute()
         except APIError as error:
-            raise error_for(error.code, error.message, error.hint) from error
+            code = None if error.code is None else str(error.code)  # some versions have a number
+            raise error_for(code, error.message, error.hint) from error
         except httpx.HTTPError as error:
             raise DatabaseUnavailable(f"PostgREST gave no answer: {_named(error)}") from error
         rows: list[Row] = answer.data or []
