@@ -176,6 +176,7 @@ class Worker:
         self._alone = asyncio.Lock()
         self._fetching: asyncio.Task[None] | None = None
         self._configured = False
+        self._fits = False  # the database's version, asked anew after trouble: it may have been upgraded
         self._stale_check_at = 0.0
 
     @property
@@ -229,7 +230,7 @@ class Worker:
                     if isinstance(error, Forbidden) or (drain and not worth_waiting):
                         raise
                     troubles += 1
-                    look, self._configured = True, False
+                    look, self._fits = True, False
                     _log_database(error)
                     await self.pause(min(2.0**troubles, LONGEST_SLEEP_SECONDS))
                     continue
@@ -290,6 +291,9 @@ class Worker:
 
     async def _round(self) -> bool:
         """One round; true when it moved a row on, so that another look is worth while."""
+        if not self._fits:
+            await refuse_mismatch(self.database)
+            self._fits = True
         await self._configure()
         if time.monotonic() >= self._stale_check_at:
             await self.database.reset_stale_enrichment()
@@ -313,14 +317,12 @@ class Worker:
         return swept + moved > 0
 
     async def _configure(self) -> None:
-        """See that the database fits; write the flags this environment sets, once, and read back the gap to
-        keep between calls. After trouble it is done anew: the database may have been upgraded.
+        """Write the flags this environment sets, once, and read back what to keep to.
 
         Of a provider's key the database learns only that there is one.
         """
         if self._configured:
             return
-        await refuse_mismatch(self.database)
         changes: dict[str, Any] = dict(self.settings.flags())
         if keyed := [name for name, each in self.providers.items() if getattr(each, "has_key", False)]:
             changes["provider_keys"] = keyed

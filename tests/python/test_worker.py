@@ -20,7 +20,7 @@ from fastapi import BackgroundTasks, FastAPI
 
 import open_library
 from book_enrichment.database import Database, open_database
-from book_enrichment.errors import DatabaseUnavailable, Forbidden
+from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.providers import Answer, OpenLibrary, ProviderUnavailable
 from book_enrichment.settings import Settings
 from book_enrichment.worker import Worker, open_worker, running, sleep_seconds, stopping_on_signals
@@ -220,6 +220,30 @@ async def test_a_provider_whose_next_grant_is_far_away_holds_no_rows(
     }
     assert all(row["next_attempt_after"] > datetime.now(UTC) + timedelta(seconds=60) for row in rows)
     assert (tally.claimed, library.calls) == (0, [])
+
+
+async def test_trouble_does_not_write_the_flags_again(settings, connect, monkeypatch) -> None:
+    """They are set at the worker's start; what an operator changed since stands, whatever happened."""
+    settings = settings.model_copy(update={"batch_size": 7})
+    async with open_worker(settings) as worker:
+        await worker.drain()
+        await (await connect()).execute("update enrichment.settings set batch_size = 9")
+        due, failed = worker.database.enrichment_due, asyncio.Event()
+
+        async def failing_once() -> Any:
+            if failed.is_set():
+                return await due()
+            failed.set()
+            raise EnrichmentError("the database was upgraded")
+
+        monkeypatch.setattr(worker.database, "enrichment_due", failing_once)
+        async with running(worker):
+            await failed.wait()
+            await eventually(lambda: worker._fits is False)
+            worker.wake()
+            await eventually(lambda: worker._fits)
+    row = await (await (await connect()).execute("select batch_size from enrichment.settings")).fetchone()
+    assert row == {"batch_size": 9}
 
 
 async def test_no_call_is_waited_for_beyond_most_of_a_claims_life(
