@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 
 import psycopg
 
-from book_enrichment.migrate.steps import split
+from book_enrichment.migrate.steps import bare, split
 from catalogue import differences
 
 KEY = re.compile(r"(?P<kind>[A-Z]+(?: [A-Z]+)*) (?P<schema>[^\s.]+)\.(?P<name>.*)", re.DOTALL)
@@ -76,11 +76,6 @@ def todo(what: str, was: str = "", now: str = "") -> str:
     lines = list(difflib.unified_diff(was.splitlines(), now.splitlines(), lineterm="", n=1))[2:]
     shown = (f"--     {line}".rstrip() for line in lines if line.strip() and not line.startswith("@@"))
     return "\n".join([f"-- TODO by hand: {what}", *shown])
-
-
-def bare(statement: str) -> str:
-    """A statement without the lines of comment before and in it."""
-    return re.sub(r"(?m)^\s*--[^\n]*(\n|\Z)", "", statement).strip()
 
 
 def subject(statement: str) -> str:

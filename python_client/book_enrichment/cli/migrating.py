@@ -24,8 +24,9 @@ from book_enrichment.cli.common import (
     read_settings,
 )
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
+from book_enrichment.handshake import needed_version
 from book_enrichment.migrate import migrate as apply_steps
-from book_enrichment.migrate import not_as_released, plan, released_steps
+from book_enrichment.migrate import not_as_released, plan
 from book_enrichment.migrate import restore as restore_functions
 from book_enrichment.migrate import uninstall as take_out
 
@@ -58,23 +59,23 @@ def migrate(
         if restore and not sentences:
             sentences = [f"restore {name}" for name in _answered(lambda: not_as_released(url))]
         if as_json:
-            print_json({"version": len(released_steps()), "would": sentences})
+            print_json({"version": needed_version(), "would": sentences})
         for sentence in [] if as_json else sentences:
             out.print(f"would {sentence}", markup=False, highlight=False, soft_wrap=True)
         if sentences:
             raise typer.Exit(UNHEALTHY)
         if not as_json:
-            out.print(f"Nothing to do: the database is at version {len(released_steps())}.", highlight=False)
+            out.print(f"Nothing to do: the database is at version {needed_version()}.", highlight=False)
         return
     applied = _answered(lambda: apply_steps(url, _tell))
     restored = _answered(lambda: restore_functions(url)) if restore else []
     if as_json:
-        print_json({"version": len(released_steps()), "applied": applied, "restored": restored})
+        print_json({"version": needed_version(), "applied": applied, "restored": restored})
         return
     if restore:
         out.print(f"As released again: {', '.join(restored) or 'all were'}.", markup=False, highlight=False)
     done = f"{len(applied)} step{'' if len(applied) == 1 else 's'} applied" if applied else "Nothing to do"
-    out.print(f"{done}: the database is at version {len(released_steps())}.", highlight=False)
+    out.print(f"{done}: the database is at version {needed_version()}.", highlight=False)
 
 
 @app.command(

@@ -3,15 +3,11 @@ rights."""
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 import psycopg
 from psycopg import sql
 
-from book_enrichment.migrate.steps import FUNCTION, bodies_in, objects_in, split
-
-Connection = psycopg.Connection[Any]
+from book_enrichment.migrate.steps import FUNCTION, bare, bodies_in, objects_in, split
+from book_enrichment.migrate.tables import Connection
 
 
 def changed(connection: Connection, text: str) -> list[str]:
@@ -77,6 +73,6 @@ def restore(connection: Connection, text: str) -> list[str]:
     for statement in gone.values():
         connection.execute(statement.encode())
     for statement in statements:
-        if re.match(r"(--[^\n]*\s+)*(revoke|grant|comment on) ", statement):
+        if bare(statement).startswith(("revoke ", "grant ", "comment on ")):
             connection.execute(statement.encode())
     return [*names, *gone]

@@ -8,12 +8,10 @@ change them as they change everybody's.
 from __future__ import annotations
 
 from graphlib import TopologicalSorter
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
-Connection = psycopg.Connection[Any]
+from book_enrichment.migrate.tables import Connection, exists
 
 # Each foreign key of one column between a table of ours and any other, and whether a row may do without it.
 KEYS = """
@@ -36,13 +34,7 @@ order by a.attnum
 
 def version(connection: Connection) -> int | None:
     """The version the kept rows are of; None where nothing was kept."""
-    table = connection.execute(
-        """
-        select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-        where n.nspname = 'enrichment_kept' and c.relname = 'rows'
-        """
-    )
-    if table.fetchone() is None:
+    if not exists(connection, "enrichment_kept", "rows"):
         return None
     found = connection.execute("select version from enrichment_kept.rows where table_name = ''").fetchone()
     return int(found[0]) if found else None

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
-
-import psycopg
 
 from book_enrichment.errors import EnrichmentError
 from book_enrichment.migrate import functions
-from book_enrichment.migrate.steps import Step, split
+from book_enrichment.migrate.steps import Step, bare, split
+from book_enrichment.migrate.tables import Connection, exists
 
 SENTENCE = "take over the installation of before version 1, with all it holds"
 
@@ -54,28 +52,21 @@ VERSIONS = "enrichment.schema_versions"
 # It brought these to works; whether a host had one of them before, nobody knows any more.
 OUR_COLUMNS = ["column enrichment_status", "column enrichment_confidence", "column last_enriched_at"]
 
-Connection = psycopg.Connection[Any]
-
 
 class OlderThanRelease0(EnrichmentError):
     """Ours, and older than any state that can be taken over."""
 
 
 def is_installed(connection: Connection) -> bool:
-    """Whether book enrichment is here, whole or not, with no table of versions."""
+    """Whether book enrichment is here, whole or not: of release 0 where it has no table of versions."""
     found = connection.execute(
         """
-        select exists (
-            select from pg_namespace as n
-            where n.nspname = 'enrichment'
-                and obj_description(n.oid, 'pg_namespace') like 'Private side of book enrichment:%'
-        ) and not exists (
-            select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-            where n.nspname = 'enrichment' and c.relname = 'schema_versions'
-        )
+        select from pg_namespace as n
+        where n.nspname = 'enrichment'
+            and obj_description(n.oid, 'pg_namespace') like 'Private side of book enrichment:%'
         """
     ).fetchone()
-    return found == (True,)
+    return found is not None
 
 
 def columns(baseline: Step) -> set[tuple[str, str]]:
@@ -134,9 +125,7 @@ def take_over(connection: Connection, baseline: Step) -> Iterator[str]:
 
 def forget_history(connection: Connection) -> int:
     """Takes the rows of release 0 out of the host's log of migrations; how many there were."""
-    if connection.execute("select to_regclass('supabase_migrations.schema_migrations')").fetchone() == (
-        None,
-    ):
+    if not exists(connection, "supabase_migrations", "schema_migrations"):
         return 0
     # Histories of older CLIs have no names.
     return connection.execute(
@@ -159,6 +148,5 @@ def _listed(files: list[str]) -> str:
 def _statements_about_versions(baseline: Step) -> Iterator[str]:
     """What the baseline says to make the table of versions: its statements but the guard and the row."""
     for statement in split(baseline.text):
-        bare = re.sub(r"(?m)^--[^\n]*\n", "", statement).strip()
-        if VERSIONS in bare and not bare.startswith(("do ", "insert ")):
+        if VERSIONS in bare(statement) and not bare(statement).startswith(("do ", "insert ")):
             yield statement

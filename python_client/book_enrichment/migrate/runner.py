@@ -17,17 +17,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.rows import TupleRow
 
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.migrate import functions, kept, release_0
 from book_enrichment.migrate.steps import BASELINE, SQL, Step, definition, host_columns, released_steps
+from book_enrichment.migrate.tables import Connection, exists
 
 ONE_AT_A_TIME = 7_220_419  # advisory lock: two people migrating the same project take turns
 RAISED_BY_HAND = "00000"  # the SQLSTATE of a notice that no part of Postgres itself has raised
 LOCK_SECONDS = 30  # for a table somebody holds; an ALTER that waits longer would stop the app's reads
 
-Connection = psycopg.Connection[TupleRow]
 Say = Callable[[str], None]
 
 
@@ -95,19 +94,6 @@ def look(connection: Connection) -> Installed:
     )
 
 
-def exists(connection: Connection, schema: str, table: str) -> bool:
-    """Whether there is such a table. Asked of the catalogue itself: to_regclass may answer from before a
-    lock."""
-    found = connection.execute(
-        """
-        select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-        where n.nspname = %s and c.relname = %s
-        """,
-        (schema, table),
-    )
-    return found.fetchone() is not None
-
-
 def plan(database_url: str, steps: tuple[Step, ...] | None = None) -> list[str]:
     """What `migrate` would do, a sentence each; empty where the database is at this package's version.
 
@@ -143,12 +129,13 @@ def migrate(
     steps = released_steps() if steps is None else steps
     with connected(database_url) as connection:
         tell_notices(connection, say)
-        installed = look(connection)
-        refuse_strangers(installed, steps)
-        if installed.is_release_0:
-            refuse_missing_rights(connection)
-        elif not installed.names:
-            refuse_unfit_host(connection)
+        with step_transaction(connection, "looking at what is installed"):  # nobody else is half way then
+            installed = look(connection)
+            refuse_strangers(installed, steps)
+            if installed.is_release_0:
+                refuse_missing_rights(connection)
+            elif not installed.names:
+                refuse_unfit_host(connection)
         applied = []
         if installed.is_release_0 and _take_over(connection, steps[0], say):
             applied.append(steps[0].name)
@@ -205,10 +192,13 @@ def tell_notices(connection: Connection, say: Say) -> None:
     """Passes on what our own SQL wants a person to know, and not what Postgres remarks of its own."""
 
     def tell(notice: psycopg.errors.Diagnostic) -> None:
-        if notice.sqlstate == RAISED_BY_HAND and not (notice.message_primary or "").startswith(
-            "drop cascades"
+        told = notice.message_primary or ""
+        if (
+            notice.sqlstate == RAISED_BY_HAND
+            and not told.startswith("drop cascades")
+            and "skipping" not in told
         ):
-            say(notice.message_primary or "")
+            say(told)
 
     connection.add_notice_handler(tell)
 
@@ -346,6 +336,8 @@ def _take_over(connection: Connection, baseline: Step, say: Say) -> bool:
 
 def _record_for_cli(connection: Connection, step: Step) -> None:
     """Writes a step into the host's history where that has our baseline: there the CLI applied it."""
+    if step.name == BASELINE:
+        return
     columns = connection.execute(
         """
         select count(*) from pg_attribute as a
@@ -353,7 +345,7 @@ def _record_for_cli(connection: Connection, step: Step) -> None:
             and a.attname in ('name', 'statements') and not a.attisdropped
         """
     ).fetchone()
-    if step.name == BASELINE or columns != (2,):
+    if columns != (2,):
         return
     connection.execute(
         """

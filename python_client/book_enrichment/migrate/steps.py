@@ -99,6 +99,11 @@ def split(text: str) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
+def bare(statement: str) -> str:
+    """A statement without the lines of comment before and in it."""
+    return re.sub(r"(?m)^\s*--[^\n]*(\n|\Z)", "", statement).strip()
+
+
 def schema_files() -> dict[str, str]:
     """The present definition of everything: each file of supabase/schemas by `room/thing`, in loading
     order."""
