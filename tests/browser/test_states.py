@@ -1,5 +1,6 @@
 """What the page says when there is nothing yet or something is wrong; and how sessions live and end."""
 
+import asyncio
 import re
 import time
 from typing import Any
@@ -87,6 +88,25 @@ async def test_offline_keeps_what_is_shown_and_comes_back(page, stocked, sign_in
     await page.get_by_role("button", name="Enrich missing").click()
     await expect(page.locator(".toast.error")).to_contain_text("cannot be reached")
     await expect(page.locator(".card .badge")).to_have_count(20)
+    await page.context.set_offline(False)
+    await expect(banner).to_have_count(0)
+
+
+async def test_an_answer_from_before_an_outage_does_not_end_it(page, stocked, sign_in) -> None:
+    """What was asked for while there was a connection may come in later than the news that there is none."""
+    await sign_in(page)
+    await expect(page.locator(".card .badge")).to_have_count(20)
+    asked: asyncio.Future[Route] = asyncio.get_running_loop().create_future()
+    await page.route(f"{API}/summary", lambda route: asked.set_result(route), times=1)
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    late = await asked
+    news = await (await late.fetch()).json()
+    await page.context.set_offline(True)
+    banner = page.locator(".banner.offline")
+    await expect(banner).to_contain_text("You are offline")
+    await late.fulfill(json=news | {"missing_cover": 7})
+    await expect(page.get_by_text("7 without a cover")).to_be_visible()
+    assert await banner.count() == 1
     await page.context.set_offline(False)
     await expect(banner).to_have_count(0)
 

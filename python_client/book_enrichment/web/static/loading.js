@@ -12,13 +12,15 @@ const LARGEST_PAGE = 200; // of one request
 
 /** Runs a request for one loadable; `take` puts the reply into it. */
 async function fill(loadable, request, take) {
+  const wasOnline = state.online;
   loadable.loading = true;
   update();
   try {
     take(await request());
     loadable.loaded = true;
     loadable.error = null;
-    update({ heardAt: Date.now(), online: true });
+    // An answer ends an outage only where it was asked for during it: one that was under way before says nothing.
+    update({ heardAt: Date.now(), online: state.online || !wasOnline });
   } catch (error) {
     loadable.error = error;
     if (error.isSignedOut) endSession();
