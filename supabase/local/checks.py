@@ -182,7 +182,9 @@ def lowest() -> list[str]:
     if not all(_run_quietly(step) for step in steps):
         return ["installing the lowest versions"]
     tests = [
-        "tests/python",
+        "tests/unit",
+        "tests/integration",
+        "--ignore=tests/integration/end_to_end",
         "tests/api",
         "--ignore=tests/api/test_schema.py",
         "--ignore=tests/api/test_matrix.py",

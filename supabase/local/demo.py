@@ -2,7 +2,7 @@
 
 `make demo` calls this. It starts a stack of its own from nothing, lets seven of the books be known to the
 host app already, and imports the CSV. Those seven are answered from the cache by pg_cron while no other
-program runs. For the rest a worker asks an Open Library: the stand-in of open_library.py, or with --live the
+program runs. For the rest a worker asks an Open Library: the stand-in of tests/stand_ins, or with --live the
 real one.
 
     demo.py [--live] [--json PATH] [--svg PATH]

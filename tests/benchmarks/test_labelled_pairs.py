@@ -10,7 +10,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from measure_matching import GOOD_TIERS, OWN_PAIRS, Judged, judge, rates, read_pairs, tier_of_request
+from matching_figures import rates
+from matching_pairs import OWN_PAIRS, Judged, judge, read_pairs
+from matching_rules import GOOD_TIERS, tier_of_request
 from stack import Stack
 
 PAIRS = read_pairs(OWN_PAIRS)

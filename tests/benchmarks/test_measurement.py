@@ -1,29 +1,21 @@
 """What the measurement says of itself: `make measure-matching`, its figures, its files, its plain errors."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from measure_matching import (
-    OWN_PAIRS,
-    Judged,
-    Pair,
-    author_of_request,
-    isbn_of_request,
-    origins,
-    rates,
-    read_catalogue,
-    read_pairs,
-    tier_of_request,
-    title_of_request,
-    write_errors,
-)
+from matching_figures import origins, rates, write_errors
+from matching_pairs import OWN_PAIRS, Judged, Pair, read_pairs
+from matching_rules import author_of_request, isbn_of_request, tier_of_request, title_of_request
+from measure_matching import read_catalogue
 from packages import ROOT, PlatformError
 
-SCRIPT = ROOT / "supabase" / "local" / "measure_matching.py"
+SCRIPT = ROOT / "tests" / "benchmarks" / "measure_matching.py"
+PATH = os.environ | {"PYTHONPATH": str(ROOT / "supabase" / "local")}  # as the Makefile has it
 HEADER = OWN_PAIRS.read_text(encoding="utf-8").split("\n", 1)[0]
 LINE = "Dune\tFrank Herbert\t\tDune Messiah\tFrank Herbert\t\t0\tsequel\t\tdune\ta sequel\t1"
 
@@ -35,6 +27,11 @@ def pair(label: int, origin: str, **cells: str) -> Pair:
 
 def judgement(is_taken: bool, of: Pair) -> Judged:
     return Judged(of, 4, 3, 0, "medium" if is_taken else "none", "none", 0.0, {"lib_title": {"main": "x"}})
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, SCRIPT, *arguments]
+    return subprocess.run(command, env=PATH, capture_output=True, text=True, check=False)
 
 
 def test_rates_are_counted_per_origin() -> None:
@@ -127,12 +124,10 @@ def test_marks_of_a_spreadsheet_are_no_matter(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_said_plainly(tmp_path: Path) -> None:
     """One sentence that says what to give, no traceback, before anything is started."""
-    ended = subprocess.run(
-        [sys.executable, SCRIPT, tmp_path / "nowhere.tsv"], capture_output=True, text=True, check=False
-    )
+    ended = run(tmp_path / "nowhere.tsv")
     assert ended.returncode == 1
     assert "nowhere.tsv cannot be read: No such file or directory" in ended.stderr
-    assert "tests/matching/pairs.tsv" in ended.stderr
+    assert "tests/benchmarks/pairs.tsv" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -166,8 +161,7 @@ def test_the_figures_are_written_as_promised(tmp_path: Path, stack: object) -> N
         "3,Field Guide to Moths,Peter Lindqvist\n"
     )
     files = ["--json", tmp_path / "figures.json", "--errors", tmp_path / "errors.tsv"]
-    command = [sys.executable, SCRIPT, tmp_path / "pairs.tsv", *files, "--catalogue", tmp_path / "books.csv"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = run(tmp_path / "pairs.tsv", *files, "--catalogue", tmp_path / "books.csv")
     assert ended.returncode == 0, ended.stderr
     assert "By origin: recall of Medium or better" in ended.stdout
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from tests.python.covers.conftest import encoded, picture
+from cover_server import encoded, picture
 
 STATE = """
     select c.status::text, c.attempt_count::int as attempts, w.default_cover_url as url

@@ -9,7 +9,6 @@ import sys
 
 import httpx
 import pytest
-from tests.python.covers.conftest import encoded, picture
 from typer.testing import CliRunner
 
 from book_enrichment import covers
@@ -17,6 +16,7 @@ from book_enrichment.cli import app
 from book_enrichment.covers import StorageUnavailable, open_covers
 from book_enrichment.database import open_database
 from book_enrichment.worker import Worker, open_worker
+from cover_server import encoded, picture
 
 QUEUE = """
     select work_id, status::text, wait_reason, last_error, attempt_count, sha256

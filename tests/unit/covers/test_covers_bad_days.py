@@ -7,11 +7,11 @@ import gzip
 import time
 
 import pytest
-from tests.python.covers.conftest import CONTACT, COVERS
 
 from book_enrichment import covers
 from book_enrichment.covers import CoverRefused, Downloader
 from book_enrichment.providers import ProviderUnavailable
+from cover_server import CONTACT, COVERS
 
 HOSTS = ("covers.openlibrary.org",)
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.python.covers.conftest import encoded, picture
 
 from book_enrichment.covers import CoverRefused, image_format, make_thumbnail
+from cover_server import encoded, picture
 
 
 def opened(data: bytes) -> Image.Image:
