@@ -2,7 +2,7 @@
 # Local databases live in .local: `dev` is yours, `test` belongs to make test and is thrown together as needed.
 
 PYTHON := .venv/bin/python
-STACK := $(PYTHON) supabase/local/stack.py
+STACK := $(PYTHON) supabase/local/commands.py
 CHECKS := $(PYTHON) supabase/local/checks.py
 WITH_STAND_INS := PYTHONPATH=supabase/local:tests/stand_ins $(PYTHON)
 export DO_NOT_TRACK := 1

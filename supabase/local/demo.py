@@ -328,7 +328,7 @@ def main() -> int:
         console.save_svg(str(options.svg), title="make demo")
     if options.json:
         options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    command = ".venv/bin/python supabase/local/stack.py psql --name demo"
+    command = ".venv/bin/python supabase/local/commands.py psql --name demo"
     console.print(f"Look around in its database: {command}", soft_wrap=True)
     return 0 if options.live or result["covers"] >= ENOUGH_COVERS else 1
 

@@ -17,15 +17,15 @@ import pytest
 from psycopg import errors
 from supabase import create_async_client
 
+import commands
 import packages
 import postgres
-import stack as local
 from book_enrichment.migrate import ForeignSteps
 from cluster import free_port, is_free
 from drafting import sealed
 from packages import PlatformError
 from postgres import Postgres, Release
-from stack import Stack
+from stack import Stack, refuse_foreign_project
 
 # A step of our own kind, as small as can be.
 SHELF = """
@@ -74,15 +74,15 @@ def test_starting_twice_says_so_and_changes_nothing(up, capsys):
     """Nor is a file written anew that somebody may be reading."""
     before, file = up.cluster.pid(), up.folder / "postgres_port"
     written = file.stat().st_mtime_ns, file.stat().st_ino
-    local.up(up)
+    commands.up(up)
     assert "ran already" in capsys.readouterr().err
     assert up.cluster.pid() == before
     assert (file.stat().st_mtime_ns, file.stat().st_ino) == written
 
 
 def test_stopping_twice_says_so(up, capsys):
-    local.down(up)
-    local.down(up)
+    commands.down(up)
+    commands.down(up)
     assert "is stopped" in (said := capsys.readouterr().err)
     assert "was not running" in said
 
@@ -255,7 +255,7 @@ def test_another_project_is_refused(monkeypatch, variable, command):
         "DATABASE_URL": "postgresql://u:p@db.x.supabase.co/postgres",
     }
     monkeypatch.setenv(variable, address[variable])
-    script = Path(local.__file__)
+    script = Path(commands.__file__)
     done = subprocess.run([sys.executable, script, command, "--name", "none"], capture_output=True, text=True)
     assert done.returncode == 1
     assert f"{variable} points to" in done.stderr
@@ -265,7 +265,7 @@ def test_another_project_is_refused(monkeypatch, variable, command):
 def test_the_local_stack_is_not_another_project(up, monkeypatch):
     for name, value in up.environment().items():
         monkeypatch.setenv(name, value)
-    local.refuse_foreign_project("nothing")
+    refuse_foreign_project("nothing")
 
 
 def test_a_wrong_postgrest_is_removed_not_run(tmp_path, monkeypatch):
