@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import checks
-from checks import needs_cron, pgtap_tests
+from checks import durations, needs_cron, pgtap_tests
 from packages import PlatformError
 
 
@@ -72,6 +72,21 @@ def test_a_test_needs_pg_cron_when_it_names_what_is_in_it(tmp_path, text, needed
     file = tmp_path / "test.sql"
     file.write_text(text)
     assert needs_cron(file) is needed
+
+
+def test_the_slowest_files_come_first():
+    """By what pg_prove --timer says of those that passed; whatever else it says is passed over."""
+    said = [
+        "[03:32:48] supabase/tests/queue/claim/takes.sql ....... ok      285 ms ( 0.00 usr = 0.02 CPU)",
+        "[03:32:49] supabase/tests/queue/claim/hands_out.sql .. ok     1148 ms ( 0.00 usr = 0.02 CPU)",
+        "[03:32:50] supabase/tests/queue/claim/fails.sql ....... ",
+        "Failed 1/1 subtests ",
+        "All tests successful.",
+    ]
+    assert durations(said) == [
+        (1148, "supabase/tests/queue/claim/hands_out.sql"),
+        (285, "supabase/tests/queue/claim/takes.sql"),
+    ]
 
 
 @pytest.mark.parametrize(
