@@ -7,7 +7,7 @@ select tests.create_book(isbn13 => '9780439023481') as work \gset
 select tests.bring_to_review(:'work') as row \gset
 select tests.let_pass('1 hour');
 update public.works set description = null;
-select tests.let_pass('20 days');
+select tests.let_replies_expire();
 select tests.enqueue(:'work') as open \gset
 create temp table before as select * from tests.queue_row(:'open');
 

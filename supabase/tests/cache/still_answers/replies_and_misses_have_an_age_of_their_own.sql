@@ -1,4 +1,4 @@
--- Replies answer for seven days and misses for fourteen, or for whatever the settings say, be it the other way round.
+-- Replies and misses answer for as long as the settings say, whichever is longer.
 begin;
 select plan(2);
 
@@ -6,6 +6,7 @@ insert into public.source_records (provider, entity_type, provider_id, raw, fetc
 select 'openlibrary', 'isbn_lookup', kind || ' of ' || days || ' days', case kind when 'miss' then '{"no_match": true}' else '{"docs": []}' end::jsonb, now() - make_interval(days => days)
 from unnest(array['reply', 'miss']) as kind cross join unnest(array[2, 5, 10, 20]) as days;
 
+select count(*) from public.configure_enrichment('{"record_valid_days": 7, "miss_valid_days": 14}');
 select set_eq(
     'select provider_id::text, raw ? ''no_match'' from public.source_records where enrichment.still_answers(fetched_at, raw, enrichment.oldest_answers())',
     $$ values ('reply of 2 days', false), ('reply of 5 days', false), ('miss of 2 days', true), ('miss of 5 days', true), ('miss of 10 days', true) $$, 'seven and fourteen days'

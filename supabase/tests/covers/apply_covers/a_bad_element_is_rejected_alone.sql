@@ -14,10 +14,10 @@ select results_eq(
             tests.stored(c, 'a', 9000, '{"bytes": 1e400}'), tests.stored(c)
         ) from claimed where n = 1
     )) $$,
-    $$ values (0, 'rejected', 'the element is not a JSON object'), (1, 'rejected', 'cover_id is not a uuid'), (2, 'rejected', 'sha256 has not 64 hexadecimal digits'),
+    format($$ values (0, 'rejected', 'the element is not a JSON object'), (1, 'rejected', 'cover_id is not a uuid'), (2, 'rejected', 'sha256 has not 64 hexadecimal digits'),
         (3, 'rejected', 'storage_path is not openlibrary/<32 digits of sha256>.webp'), (4, 'rejected', 'cover_url is not the public URL of storage_path'),
-        (5, 'rejected', 'bytes is not between 1 and 30720 (cover_image_bytes)'), (6, 'rejected', 'width or height is not between 2 and 4,000'),
-        (7, 'rejected', 'bytes is not between 1 and 30720 (cover_image_bytes)'), (8, 'applied', null) $$,
+        (5, 'rejected', 'bytes is not between 1 and %1$s (cover_image_bytes)'), (6, 'rejected', 'width or height is not between 2 and 4,000'),
+        (7, 'rejected', 'bytes is not between 1 and %1$s (cover_image_bytes)'), (8, 'applied', null) $$, tests.setting('cover_image_bytes')),
     'each is told what is wrong'
 );
 select throws_ok($$ select public.apply_covers('{}') $$, 'PT422', 'results is not a JSON array');

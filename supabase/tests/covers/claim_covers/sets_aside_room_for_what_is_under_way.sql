@@ -4,7 +4,7 @@ select plan(3);
 
 select tests.create_hot_linked('Book ' || n, n) from generate_series(1, 9) as n;
 select tests.store_covers();
-select count(*) from public.configure_enrichment(jsonb_build_object('cover_budget_bytes', 5 * 30720 + 100));
+select count(*) from public.configure_enrichment(jsonb_build_object('cover_budget_bytes', 5 * tests.setting('cover_image_bytes') + 100));
 
 select is((select count(*) from public.claim_covers('worker one', 3)), 3::bigint, 'three are taken');
 select is((select count(*) from public.claim_covers('worker two', 9)), 2::bigint, 'then only two more');

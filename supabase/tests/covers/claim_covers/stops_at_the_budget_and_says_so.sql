@@ -4,7 +4,7 @@ select plan(6);
 
 select tests.create_hot_linked('One', 1), tests.create_hot_linked('Two', 2);
 select tests.store_covers();
-select count(*) from public.configure_enrichment('{"cover_budget_bytes": 61440}');
+select count(*) from public.configure_enrichment('{"cover_budget_bytes": 61440, "cover_image_bytes": 30720}');
 create temp table claimed as select c from public.claim_covers('worker one', 1) as c;
 select count(*) from public.apply_covers((select jsonb_build_array(tests.stored(c, 'a', 30720)) from claimed));
 select count(*) from public.configure_enrichment('{"cover_budget_bytes": 61439}');

@@ -4,7 +4,7 @@ select plan(2);
 
 select results_eq(
     'select cover_mode, pending, in_progress, images, bytes, budget_bytes, download_bytes, image_bytes, hosts, cardinality(placeholders) from public.enrichment_covers()',
-    $$ values ('hotlink', 0, 0, 0::bigint, 0::bigint, 858993459::bigint, 5242880, 30720, array['covers.openlibrary.org', 'archive.org', '*.us.archive.org'], 2) $$, 'the defaults'
+    $$ select 'hotlink', 0, 0, 0::bigint, 0::bigint, cover_budget_bytes, cover_download_bytes, cover_image_bytes, cover_hosts, 2 from enrichment.settings $$, 'the defaults'
 );
 select tests.create_hot_linked();
 select tests.store_covers();

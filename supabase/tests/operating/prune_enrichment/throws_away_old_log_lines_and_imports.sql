@@ -1,12 +1,16 @@
--- Log lines are kept for a year, imported files for as long as their queue rows.
+-- Log lines are kept for keep_audit_days, imported files for as long as their queue rows.
 begin;
 select plan(3);
 
 select tests.create_reader() as reader \gset
 insert into public.enrichment_audit_log (work_id, action, created_at)
-values (gen_random_uuid(), 'skipped', now() - interval '366 days'), (gen_random_uuid(), 'failed', now() - interval '364 days');
+values
+(gen_random_uuid(), 'skipped', now() - tests.span('keep_audit_days') - interval '1 day'),
+(gen_random_uuid(), 'failed', now() - tests.span('keep_audit_days') + interval '1 day');
 insert into enrichment.imports (id, user_id, import_source, created_at)
-values (gen_random_uuid(), :'reader', 'goodreads', now() - interval '91 days'), (gen_random_uuid(), :'reader', 'storygraph', now() - interval '89 days');
+values
+(gen_random_uuid(), :'reader', 'goodreads', now() - tests.span('keep_queue_days') - interval '1 day'),
+(gen_random_uuid(), :'reader', 'storygraph', now() - tests.span('keep_queue_days') + interval '1 day');
 
 select results_eq(
     $$ select p.subject, p.removed

@@ -13,10 +13,10 @@ select results_eq(
     format('select outcome, queue_id from public.enqueue_enrichment(array[%L::uuid])', :'work'), $$ values ('known_miss', null::uuid) $$,
     'asking again answers known_miss'
 );
-select tests.let_pass('13 days');
-select is((select outcome from public.enqueue_enrichment(array[:'work'::uuid])), 'known_miss', 'still after thirteen days');
+select tests.let_pass(tests.span('miss_valid_days') - interval '1 day');
+select is((select outcome from public.enqueue_enrichment(array[:'work'::uuid])), 'known_miss', 'still on the last day');
 select tests.let_pass('2 days');
-select is((select outcome from public.enqueue_enrichment(array[:'work'::uuid])), 'enqueued', 'but not after fifteen');
+select is((select outcome from public.enqueue_enrichment(array[:'work'::uuid])), 'enqueued', 'but not the day after');
 
 select * from finish();
 rollback;

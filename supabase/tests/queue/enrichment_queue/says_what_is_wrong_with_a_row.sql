@@ -18,7 +18,7 @@ $$;
 select pg_temp.refused('finished_at = now()', 'finished_at_is_set_when_closed');
 select pg_temp.refused('claim_token = gen_random_uuid()', 'a_claim_has_a_token');
 select pg_temp.refused('wait_reason = null', 'a_waiting_row_says_why');
-select pg_temp.refused('attempt_count = 4', 'attempts_stay_within_their_limit');
+select pg_temp.refused('attempt_count = max_attempts + 1', 'attempts_stay_within_their_limit');
 select pg_temp.refused('attempt_count = -1', 'attempts_stay_within_their_limit');
 
 select * from finish();

@@ -1,9 +1,9 @@
--- A spent attempt makes the row wait a minute, then two, then four, an hour at the longest, each time with its reason.
+-- A spent attempt makes the row wait, each time twice as long, up to a longest time, and always with its reason.
 begin;
 select plan(3);
 
 select tests.switch_on();
-select count(*) from public.configure_enrichment('{"max_attempts": 20}');
+select count(*) from public.configure_enrichment('{"max_attempts": 20, "backoff_base_seconds": 60, "backoff_max_seconds": 3600}');
 select tests.enqueue(tests.create_book()) as row \gset
 create temp table waits (attempt integer, wait interval, reason text, error text);
 

@@ -5,7 +5,7 @@ select plan(4);
 select tests.switch_on();
 select tests.enqueue(tests.create_book('Book ' || n)) from generate_series(1, 5) as n;
 select count(*) from public.claim_enrichment('worker one', 3);
-update public.enrichment_queue set started_at = now() - interval '6 minutes' where status = 'in_progress';
+select tests.grow_stale();
 
 select is((select count(*) from public.reset_stale_enrichment()), 3::bigint, 'three claims are taken back');
 select results_eq(

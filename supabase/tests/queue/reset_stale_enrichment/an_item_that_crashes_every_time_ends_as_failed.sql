@@ -1,4 +1,4 @@
--- A book that kills its worker each time is tried three times and then given up, with a line in the log.
+-- A book that kills its worker each time is tried max_attempts times and then given up, with a line in the log.
 begin;
 select plan(4);
 
@@ -9,18 +9,20 @@ create temp table ends (round integer, status text, attempt_count integer, wait_
 
 do $$
 begin
-    for round in 1..5 loop
+    for round in 1..tests.setting('max_attempts') + 2 loop
         update public.enrichment_queue set next_attempt_after = now() where status = 'pending';
         perform tests.claim_one();
-        update public.enrichment_queue set started_at = now() - interval '6 minutes' where status = 'in_progress';
+        perform tests.grow_stale();
         insert into ends select round, r.status, r.attempt_count, r.wait_reason from public.reset_stale_enrichment() as r;
     end loop;
 end
 $$;
 
 select results_eq(
-    $$ select * from ends order by round $$, $$ values (1, 'pending', 1, 'stale'), (2, 'pending', 2, 'stale'), (3, 'failed', 3, null) $$,
-    'three crashes, then no more'
+    $$ select * from ends order by round $$,
+    $$ select n, 'pending', n, 'stale' from generate_series(1, tests.setting('max_attempts')::integer - 1) as n
+    union all select last, 'failed', last, null from (select tests.setting('max_attempts')::integer) as m (last) order by 1 $$,
+    'that many crashes, then no more'
 );
 select is((tests.queue_row(:'row')).last_error, 'the worker did not come back', 'the row says what happened');
 select is((select w.enrichment_status from public.works as w where w.id = :'work'), 'failed', 'and so does the work''s badge');

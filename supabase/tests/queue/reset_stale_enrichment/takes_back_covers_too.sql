@@ -5,10 +5,10 @@ select plan(3);
 select tests.create_hot_linked();
 select tests.store_covers();
 select tests.claim_cover() as claim \gset
-update enrichment.cover_queue set started_at = now() - interval '299 seconds';
+select tests.grow_stale('-1 second');
 select public.reset_stale_enrichment();
 select is((select status::text from enrichment.cover_queue), 'in_progress', 'a young claim is left alone');
-update enrichment.cover_queue set started_at = now() - interval '301 seconds';
+select tests.grow_stale();
 select public.reset_stale_enrichment();
 select results_eq(
     'select status::text, wait_reason, attempt_count::integer, last_error from enrichment.cover_queue', $$ values ('pending', 'stale', 1, 'the worker did not come back') $$, 'an old one is taken back'

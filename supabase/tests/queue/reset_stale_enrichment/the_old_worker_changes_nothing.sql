@@ -6,7 +6,7 @@ select tests.switch_on();
 select tests.create_book(isbn13 => '9780439023481') as work \gset
 select tests.enqueue(:'work') as row \gset
 create temp table old_claim as select c from tests.claim_one() as c;
-update public.enrichment_queue set started_at = now() - interval '6 minutes';
+select tests.grow_stale();
 select count(*) from public.reset_stale_enrichment();
 update public.enrichment_queue set next_attempt_after = now();
 select claim_token from tests.claim_one('worker two') \gset

@@ -17,7 +17,7 @@ from (
     values
     (:'imported', 'auto_disabled', null::timestamptz, null, 'the import waits for the switch, without a time'),
     (:'wished_for', 'queued', now(), null, 'the wish is due'),
-    (:'failing', 'backoff', now() + interval '1 minute', 'the provider answered 400', 'the failure says what and until when'),
+    (:'failing', 'backoff', now() + tests.span('backoff_base_seconds'), 'the provider answered 400', 'the failure says what and until when'),
     (:'other', null, null, null, 'what was never queued has nothing to say')
 ) as t (work, wait_reason, until, last_error, promise);
 

@@ -10,7 +10,7 @@ select results_eq(
     'the cover is applied, the rest waits for review'
 );
 select count(*) from public.dismiss_enrichment(:'first');
-select tests.let_pass('8 days');
+select tests.let_replies_expire();
 
 select tests.enqueue(:'work') as second \gset
 select results_eq(

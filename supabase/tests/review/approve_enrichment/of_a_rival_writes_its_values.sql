@@ -21,7 +21,7 @@ select results_eq(
 );
 
 update public.works set default_cover_url = null, description = 'Known.';
-select tests.let_pass('8 days');
+select tests.let_replies_expire();
 select tests.enrich(:'work', tests.two_long_walks()) as again \gset
 select is((tests.queue_row(:'again')).match_details -> 'rivals', null, 'asked again, the other does not compete');
 select is((tests.queue_row(:'again')).status, 'completed', 'nor is it proposed');

@@ -9,7 +9,7 @@ select count(*) from public.dismiss_enrichment(:'row');
 select set_eq(
     'select candidate_key from enrichment.rejected_candidates where is_dismissed', array['/works/OL1W', '/works/OL2W'], 'both are rejected'
 );
-select tests.let_pass('8 days');
+select tests.let_replies_expire();
 select is((tests.queue_row(tests.enrich(:'work', tests.two_long_walks()))).status, 'skipped', 'and not proposed again');
 
 select * from finish();

@@ -6,7 +6,7 @@ select tests.switch_on();
 select tests.create_book(author => null) as work \gset
 select tests.enrich(:'work', tests.search_reply(work_key => '/works/OL1W')) as row \gset
 select count(*) from public.dismiss_enrichment(:'row');
-select tests.let_pass('8 days');
+select tests.let_replies_expire();
 
 select tests.enrich(:'work', jsonb_build_object('docs',
     (tests.search_reply(work_key => '/works/OL1W') -> 'docs') || (tests.search_reply(author => 'Some Body', work_key => '/works/OL2W') -> 'docs')

@@ -10,7 +10,7 @@ select count(*) from public.configure_enrichment('{"auto_enabled": false, "conta
 
 select results_eq(
     format($$ select q.wait_reason, q.next_attempt_after from tests.queue_row(%L) as q $$, :'row'),
-    $$ values ('backoff', now() + interval '60 seconds') $$,
+    $$ values ('backoff', now() + tests.span('backoff_base_seconds')) $$,
     'it still waits for as long as before'
 );
 
