@@ -161,12 +161,14 @@ async def test_everything_at_once_on_one_work(main, connect, call, add_works, an
     assert {row["status"] for row in rows} <= CLOSED
 
 
-async def test_an_answer_to_a_claim_that_was_reset_changes_nothing(main, call, add_works, answer) -> None:
+async def test_an_answer_to_a_claim_that_was_reset_changes_nothing(
+    main, call, add_works, answer, grow_stale
+) -> None:
     """A worker that slept too long is told so (stale_claim, PT409); the row, its new holder and the catalogue
     stay as they are."""
     await add_works(main, 1)
     (late,) = await call(main, "claim_enrichment", worker_name="late")
-    await main.execute("update public.enrichment_queue set started_at = now() - interval '301 s'")
+    await grow_stale(main)
     (reset,) = await call(main, "reset_stale_enrichment")
     assert (reset["status"], reset["wait_reason"], reset["attempt_count"]) == ("pending", "stale", 1)
 

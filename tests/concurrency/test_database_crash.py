@@ -98,7 +98,7 @@ async def test_a_crash_in_the_middle_of_a_sweep_loses_nothing(
 
 
 async def test_a_crash_under_a_worker_leaves_its_claims(
-    crash_stack, connection, call, add_works, answer, drain, each_ended_once
+    crash_stack, connection, call, add_works, answer, drain, each_ended_once, grow_stale
 ) -> None:
     """A claim outlives the crash: the worker that comes back with its answer and its token is heard; claims
     that nobody answers grow stale and go to the next."""
@@ -111,9 +111,7 @@ async def test_a_crash_under_a_worker_leaves_its_claims(
     results = json.dumps([answer(row) for row in claimed[:10]])
     outcomes = await call(connection, "apply_enrichment", results=results)
     assert {row["outcome"] for row in outcomes} == {"applied"}
-    await connection.execute(
-        "update enrichment_queue set started_at = now() - interval '301 s' where status = 'in_progress'"
-    )
+    await grow_stale(connection)
     await call(connection, "reset_stale_enrichment")
     assert await count(connection, "wait_reason = 'stale' and attempt_count = 1") == 10
     await connection.execute("update public.enrichment_queue set next_attempt_after = now() where is_open")

@@ -62,17 +62,6 @@ async def states(main: Any) -> dict[str, int]:
     return {row["status"]: row["rows"] for row in await rows.fetchall()}
 
 
-async def grow_stale(main: Any) -> None:
-    """Five minutes and a second go by for every claim."""
-    await main.execute(
-        """
-        update public.enrichment_queue
-        set started_at = started_at - interval '301 s'
-        where status = 'in_progress'
-        """
-    )
-
-
 async def make_due(main: Any) -> None:
     """Every backoff is over."""
     await main.execute(
@@ -98,7 +87,7 @@ async def catalogue(main: Any) -> list[dict[str, Any]]:
 
 
 async def test_the_rows_of_a_killed_process_come_back(
-    main, database_url, call, add_works, drain, each_ended_once, start
+    main, database_url, call, add_works, drain, each_ended_once, start, grow_stale
 ) -> None:
     """It claims ten and is killed. Its claims hold until they are stale, then another worker ends all 25
     works, each once; the crash has cost an attempt."""
@@ -122,7 +111,7 @@ async def test_the_rows_of_a_killed_process_come_back(
 
 
 async def test_a_killed_book_enrichment_run_loses_nothing(
-    main, database_url, call, add_works, each_ended_once, start
+    main, database_url, call, add_works, each_ended_once, start, grow_stale
 ) -> None:
     """The real program, killed while Open Library keeps it waiting; the next one ends what it held."""
     asked, killed = asyncio.Event(), asyncio.Event()
@@ -157,16 +146,19 @@ async def test_a_killed_book_enrichment_run_loses_nothing(
     await each_ended_once(main, work_ids)
 
 
-async def test_a_book_that_kills_its_worker_every_time_fails(main, call, add_works) -> None:
-    """Three attempts, each with a longer wait behind it; then failed, logged once, and nobody gets it
+async def test_a_book_that_kills_its_worker_every_time_fails(
+    main, call, add_works, grow_stale, setting
+) -> None:
+    """A few attempts, each with a longer wait behind it; then failed, logged once, and nobody gets it
     again."""
     (work_id,) = await add_works(main, 1)
-    for attempt in (1, 2, 3):
+    last = await setting(main, "max_attempts")
+    for attempt in range(1, last + 1):
         (row,) = await call(main, "claim_enrichment", worker_name="doomed")
         assert row["attempt_count"] == attempt
         await grow_stale(main)
         (state,) = await call(main, "reset_stale_enrichment")
-        assert state["status"] == ("failed" if attempt == 3 else "pending")
+        assert state["status"] == ("failed" if attempt == last else "pending")
         assert state["last_error"] == "the worker did not come back"
         await make_due(main)
     assert await call(main, "claim_enrichment", worker_name="doomed") == []
@@ -179,8 +171,9 @@ async def test_a_book_that_kills_its_worker_every_time_fails(main, call, add_wor
     assert again["outcome"] == "enqueued", "a person may ask again"
 
 
-async def test_a_backoff_doubles(main, call, add_works) -> None:
-    """The waits after the first and the second crash: one minute, two minutes."""
+async def test_a_backoff_doubles(main, call, add_works, grow_stale, setting) -> None:
+    """The wait after the second crash is twice the wait after the first."""
+    first = await setting(main, "backoff_base_seconds")
     await add_works(main, 1)
     waits = []
     for _ in range(2):
@@ -192,4 +185,4 @@ async def test_a_backoff_doubles(main, call, add_works) -> None:
         )
         waits += await wait.fetchall()
         await make_due(main)
-    assert waits == [{"s": 60}, {"s": 120}]
+    assert waits == [{"s": first}, {"s": 2 * first}]

@@ -10,7 +10,7 @@ LONGEST_WAIT_SECONDS = 75
 
 
 async def test_pg_cron_answers_from_the_cache_and_takes_back_stale_claims(
-    cron_database_url, connect, call, add_works, each_ended_once
+    cron_database_url, connect, call, add_works, each_ended_once, grow_stale
 ) -> None:
     """Within a minute and a bit, works with cached records are completed and logged, the claim of a dead
     worker is back in line, and a work that nothing is known of still waits, saying why."""
@@ -20,7 +20,7 @@ async def test_pg_cron_answers_from_the_cache_and_takes_back_stale_claims(
     await call(connection, "configure_enrichment", changes=json.dumps(settings))
     (claimed,) = await add_works(connection, 1)
     await call(connection, "claim_enrichment", worker_name="doomed")
-    await connection.execute("update public.enrichment_queue set started_at = now() - interval '301 s'")
+    await grow_stale(connection)
     (unknown,) = await add_works(connection, 1)
     cached = await add_works(connection, 30, cached=True)
 

@@ -5,11 +5,12 @@ import json
 
 def test_settings_are_shown_with_what_they_mean(run) -> None:
     """All of them, or those that are named."""
+    run("settings", "set", "batch_size=12")
     told = run("settings", "show").stdout
     assert "auto_enabled" in told
     assert "batch_size" in told
     shown = json.loads(run("settings", "show", "batch_size", "--json").stdout)["settings"]
-    assert [(each["name"], each["value"]) for each in shown] == [("batch_size", "10")]
+    assert [(each["name"], each["value"]) for each in shown] == [("batch_size", "12")]
     assert "claim" in shown[0]["description"]
     assert run("settings", "show", "colour").exit_code == 2
 

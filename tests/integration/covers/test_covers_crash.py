@@ -34,7 +34,9 @@ asyncio.run(main())
 """
 
 
-async def test_kill_9_between_upload_and_apply(worker, server, show, query, files, settings) -> None:
+async def test_kill_9_between_upload_and_apply(
+    worker, server, show, query, files, settings, connect, grow_stale
+) -> None:
     """The image is in the bucket, the work still shows the hot-link; taken back, it is one object, shown."""
     server.replies["/1.jpg"] = encoded(picture(1))
     await show("/1.jpg")
@@ -61,7 +63,7 @@ async def test_kill_9_between_upload_and_apply(worker, server, show, query, file
     await worker.run()  # a claim that is not stale is nobody else's
     assert worker.tally.claimed == 0
 
-    await query("update enrichment.cover_queue set started_at = now() - interval '6 minutes'")
+    await grow_stale(await connect())
     await query("select public.reset_stale_enrichment()")
     await query("update enrichment.cover_queue set next_attempt_after = now()")
     await worker.run()

@@ -83,9 +83,10 @@ async def test_a_work_that_shows_another_cover_meanwhile_keeps_it(
 
 
 async def test_images_that_will_not_do_are_skipped_with_the_reason(
-    worker, server, show, query, files
+    worker, server, show, query, files, service
 ) -> None:
     """Each alone; the work keeps its hot-link, and nothing is uploaded."""
+    largest = (await service.enrichment_covers()).download_bytes
     await query(
         "insert into enrichment.placeholder_images values (%s, 'ours')",
         hashlib.md5(b := encoded(picture(2))).hexdigest(),
@@ -95,7 +96,7 @@ async def test_images_that_will_not_do_are_skipped_with_the_reason(
         "/page.jpg": (200, {"content-type": "image/jpeg"}, b"<html>sorry</html>"),
         "/none.jpg": b,
         "/away.jpg": (302, {"location": "https://169.254.169.254/latest/meta-data"}, b""),
-        "/big.jpg": bytes(6_000_000),
+        "/big.jpg": bytes(largest + 1),
         "/good.jpg": (200, {"content-type": "text/html"}, encoded(picture(3))),
     }
     works = {path: await show(path) for path in server.replies}
@@ -107,7 +108,7 @@ async def test_images_that_will_not_do_are_skipped_with_the_reason(
         "/page.jpg": ("skipped", "not a JPEG, PNG, WebP or GIF"),
         "/none.jpg": ("skipped", "a placeholder that says there is no image"),
         "/away.jpg": ("skipped", "not from a host on the list: 169.254.169.254"),
-        "/big.jpg": ("skipped", "a file larger than 5242880 bytes"),
+        "/big.jpg": ("skipped", f"a file larger than {largest} bytes"),
         "/good.jpg": ("completed", None),
     }
     assert len(files()) == 1
@@ -167,7 +168,8 @@ async def test_the_budget_is_kept_to_by_all_workers_together(
     worker, server, show, query, files, settings, service
 ) -> None:
     """Three workers, room for two images of the largest size: they stay within it, the rest waits."""
-    await service.configure_enrichment({"cover_budget_bytes": 2 * 30_720})
+    largest = (await service.enrichment_covers()).image_bytes
+    await service.configure_enrichment({"cover_budget_bytes": 2 * largest})
     for number in range(16):
         server.replies[f"/{number}.jpg"] = encoded(picture(number))
         await show(f"/{number}.jpg")
@@ -178,7 +180,7 @@ async def test_the_budget_is_kept_to_by_all_workers_together(
     while (await service.enrichment_covers()).due_in == 0:
         await worker.run()
     report = await service.enrichment_covers()
-    assert 30_720 < report.bytes <= report.budget_bytes
+    assert largest < report.bytes <= report.budget_bytes
     assert (report.wait_reason, report.due_at) == ("storage_budget", None)
     assert report.pending == 16 - report.images == 16 - len(files())
     (total,) = await query("select sum(bytes)::bigint as bytes from enrichment.stored_covers")
