@@ -2,8 +2,9 @@
 # Local databases live in .local: `dev` is yours, `test` belongs to make test and is thrown together as needed.
 
 PYTHON := .venv/bin/python
-STACK := $(PYTHON) supabase/local/stack.py
+STACK := $(PYTHON) supabase/local/commands.py
 CHECKS := $(PYTHON) supabase/local/checks.py
+WITH_STAND_INS := PYTHONPATH=supabase/local:tests/stand_ins $(PYTHON)
 export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
@@ -55,15 +56,15 @@ names: venv ## write 20_text/names.sql from the lists in supabase/data
 
 demo: venv ## twenty books get their covers (LIVE=1 asks the real providers, JSON=path writes the result)
 	@$(STACK) guard
-	@$(PYTHON) supabase/local/demo.py $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(JSON),--json "$(JSON)")
+	@$(WITH_STAND_INS) supabase/local/demo.py $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(JSON),--json "$(JSON)")
 
 serve: venv ## try the page: prints a link that signs a reader with twenty books in (PORT=8000, FRESH=1 begins anew, LIVE=1)
 	@$(STACK) guard
-	@$(PYTHON) supabase/local/serve.py $(if $(PORT),--port $(PORT)) $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(filter-out 0 no false,$(FRESH)),--fresh)
+	@$(WITH_STAND_INS) supabase/local/serve.py $(if $(PORT),--port $(PORT)) $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(filter-out 0 no false,$(FRESH)),--fresh)
 
 screenshots: venv ## draw the page for the README, on a phone and a desk, light and dark
 	@$(STACK) guard
-	@$(PYTHON) supabase/local/screenshots.py
+	@$(WITH_STAND_INS) supabase/local/screenshots.py
 
 test: venv ## lint, pgTAP on Postgres 15 and 17, and pytest, in databases of their own; all of them, even if one fails
 	@$(STACK) guard
@@ -90,16 +91,16 @@ lint: venv ## sqlfluff, ruff, mypy, plpgsql_check, supabase db lint, db advisors
 
 bench: venv ## how long the sweep takes beside plain UPDATE statements (JSON=path writes the figures)
 	@$(STACK) guard
-	@$(PYTHON) supabase/local/bench.py $(if $(JSON),--json "$(JSON)")
+	@$(WITH_STAND_INS) tests/benchmarks/bench.py $(if $(JSON),--json "$(JSON)")
 
 measure-calls: venv ## how many calls an import of 1,000 books makes (JSON=path writes the figures)
 	@$(STACK) guard
-	@$(PYTHON) supabase/local/measure_calls.py $(if $(JSON),--json "$(JSON)")
+	@$(WITH_STAND_INS) tests/benchmarks/measure_calls.py $(if $(JSON),--json "$(JSON)")
 
 measure-matching: venv ## how far the matching can be trusted (PAIRS=tsv, else our own pairs; CATALOGUE=csv, ERRORS=path, JSON=path)
 	@$(STACK) guard
-	@$(PYTHON) supabase/local/measure_matching.py $(if $(PAIRS),"$(PAIRS)") $(if $(CATALOGUE),--catalogue "$(CATALOGUE)") $(if $(ERRORS),--errors "$(ERRORS)") $(if $(JSON),--json "$(JSON)")
+	@$(WITH_STAND_INS) tests/benchmarks/measure_matching.py $(if $(PAIRS),"$(PAIRS)") $(if $(CATALOGUE),--catalogue "$(CATALOGUE)") $(if $(ERRORS),--errors "$(ERRORS)") $(if $(JSON),--json "$(JSON)")
 
 measure-api: venv ## how long the API takes with 100,000 queue rows, beside select 1 (JSON=path writes the figures)
 	@$(STACK) guard
-	@$(PYTHON) supabase/local/measure_api.py $(if $(JSON),--json "$(JSON)")
+	@$(WITH_STAND_INS) tests/benchmarks/measure_api.py $(if $(JSON),--json "$(JSON)")

@@ -10,6 +10,7 @@ import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -23,6 +24,8 @@ from stack import Stack, refuse_foreign_project
 
 Connect = Callable[..., Awaitable[psycopg.AsyncConnection[dict[str, Any]]]]
 CreateReader = Callable[[str], tuple[uuid.UUID, str]]
+Setting = Callable[[psycopg.AsyncConnection[dict[str, Any]], str], Awaitable[int]]
+GrowStale = Callable[[psycopg.AsyncConnection[dict[str, Any]]], Awaitable[None]]
 
 # Schemas whose tables are emptied between tests: ours, and the stand-ins our SQL writes to.
 EMPTIED = ["public", "enrichment", "auth", "storage", "realtime", "vault", "net"]
@@ -118,6 +121,31 @@ async def connect(database_url: str) -> AsyncIterator[Connect]:
     yield connect
     for connection in opened:
         await connection.close()
+
+
+@pytest.fixture
+def setting() -> Setting:
+    """`await setting(connection, "max_attempts")`: a number of the settings, so that no test repeats one."""
+
+    async def setting(connection: psycopg.AsyncConnection[dict[str, Any]], name: str) -> int:
+        query = sql.SQL("select {}::integer as value from enrichment.settings").format(sql.Identifier(name))
+        [row] = await (await connection.execute(query)).fetchall()
+        return int(row["value"])
+
+    return setting
+
+
+@pytest.fixture
+def grow_stale(setting: Setting) -> GrowStale:
+    """`await grow_stale(connection)`: every claim has been held longer than it may be, as after a crash."""
+
+    async def grow_stale(connection: psycopg.AsyncConnection[dict[str, Any]]) -> None:
+        age = timedelta(seconds=await setting(connection, "stale_after_seconds") + 1)
+        for queue in ("public.enrichment_queue", "enrichment.cover_queue"):
+            update = f"update {queue} set started_at = now() - %s where status = 'in_progress'"
+            await connection.execute(update, [age])
+
+    return grow_stale
 
 
 @pytest.fixture

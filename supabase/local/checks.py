@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from stack import Stack, refuse_foreign_project
 
 PGTAP = ROOT / "supabase" / "tests"
 HELPERS = PGTAP / "helpers.sql"
+SHOWN_SLOWEST = 10  # as pytest's --durations in the Makefile
+TIMED = re.compile(r"\[[\d:]+\] (\S+) \.+ ok +(\d+) ms\b")  # how pg_prove --timer tells of a file
 USES_CRON = re.compile(r"(?<!')\bcron\.\w")  # inside quotes it is a word our functions answer, not a table
 OURS = ["public", "enrichment"]
 # What the tests of package and API themselves need.
@@ -95,13 +97,34 @@ def pgtap(paths: Sequence[str] = (), postgres: Postgres = DEBIAN) -> list[str]:
         environment = os.environ | {"PGPASSWORD": stack.secrets.postgres_password}
         left_out = [] if has_cron else [test for test in tests if needs_cron(test)]
         files = [_name(test) for test in tests if test not in left_out]
-        command = ["pg_prove", "--dbname", "postgres", *server, *files]
-        passed = bool(files) and subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
+        command = ["pg_prove", "--timer", "--dbname", "postgres", *server, *files]
+        passed = bool(files) and _prove(command, environment)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("drop schema if exists tests cascade")
     if left_out:
         say(f"Left out, because there is no pg_cron here: {', '.join(map(_name, left_out))}.")
     return [] if passed else ["pg_prove" if files else "no test remains"]
+
+
+def _prove(command: Sequence[str], environment: dict[str, str]) -> bool:
+    """Runs pg_prove, shows what it says, and after many files names the slowest."""
+    said = []
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as proving:
+        assert proving.stdout is not None
+        for line in proving.stdout:
+            print(line, end="", flush=True)
+            said.append(line)
+    taken = durations(said)
+    if len(taken) > SHOWN_SLOWEST:
+        print(f"Slowest {SHOWN_SLOWEST} files:")
+        for milliseconds, file in taken[:SHOWN_SLOWEST]:
+            print(f"{milliseconds / 1000:8.2f}s  {file}")
+    return proving.returncode == 0
+
+
+def durations(said: Iterable[str]) -> list[tuple[int, str]]:
+    """Milliseconds and file of each test that passed, slowest first, from what pg_prove said."""
+    return sorted(((int(timed[2]), timed[1]) for line in said if (timed := TIMED.match(line))), reverse=True)
 
 
 def pgtap_tests(path: str) -> list[Path]:
@@ -182,7 +205,9 @@ def lowest() -> list[str]:
     if not all(_run_quietly(step) for step in steps):
         return ["installing the lowest versions"]
     tests = [
-        "tests/python",
+        "tests/unit",
+        "tests/integration",
+        "--ignore=tests/integration/end_to_end",
         "tests/api",
         "--ignore=tests/api/test_schema.py",
         "--ignore=tests/api/test_matrix.py",

@@ -2,7 +2,7 @@
 
 `make demo` calls this. It starts a stack of its own from nothing, lets seven of the books be known to the
 host app already, and imports the CSV. Those seven are answered from the cache by pg_cron while no other
-program runs. For the rest a worker asks an Open Library: the stand-in of open_library.py, or with --live the
+program runs. For the rest a worker asks an Open Library: the stand-in of tests/stand_ins, or with --live the
 real one.
 
     demo.py [--live] [--json PATH] [--svg PATH]
@@ -328,7 +328,7 @@ def main() -> int:
         console.save_svg(str(options.svg), title="make demo")
     if options.json:
         options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    command = ".venv/bin/python supabase/local/stack.py psql --name demo"
+    command = ".venv/bin/python supabase/local/commands.py psql --name demo"
     console.print(f"Look around in its database: {command}", soft_wrap=True)
     return 0 if options.live or result["covers"] >= ENOUGH_COVERS else 1
 

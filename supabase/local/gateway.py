@@ -36,78 +36,83 @@ HOP_BY_HOP = {
 }
 
 
-def gateway(
-    upstream: httpx.AsyncClient,
-    keys: set[str],
-    files: Starlette,
-    sessions: Starlette,
-    database_url: str,
-    jwt_secret: str,
-) -> Starlette:
-    """The application. `upstream` talks to PostgREST, `keys` are the API keys it lets in, `files` and
-    `sessions` are the stand-ins for Storage and Auth; Realtime's looks into the database itself."""
+NO_KEY = {
+    "message": "No API key found in request",
+    "hint": "No `apikey` request header or url param was found.",
+}
+WRONG_KEY = {
+    "message": "Invalid API key",
+    "hint": "Double check your Supabase `anon` or `service_role` API key.",
+}
 
-    async def rest(request: Request) -> Response:
+
+class Gateway:
+    """What is behind which address. `upstream` talks to PostgREST, `keys` are the API keys it lets in."""
+
+    def __init__(
+        self, upstream: httpx.AsyncClient, keys: set[str], database_url: str, jwt_secret: str
+    ) -> None:
+        self._upstream = upstream
+        self._keys = keys
+        self._database_url = database_url
+        self._jwt_secret = jwt_secret
+
+    def app(self, files: Starlette, sessions: Starlette) -> Starlette:
+        """The application; `files` and `sessions` are the stand-ins for Storage and Auth."""
+        return Starlette(
+            routes=[
+                Route("/rest/v1/{path:path}", self.rest, methods=METHODS),
+                Mount("/storage/v1", files),
+                Mount("/auth/v1", sessions),
+                WebSocketRoute("/realtime/v1/websocket", self.realtime),
+                Route("/{path:path}", elsewhere, methods=METHODS),
+            ]
+        )
+
+    async def rest(self, request: Request) -> Response:
+        """Passes a request with a key on, as that key's role unless it names another."""
         headers = [(name, value) for name, value in request.headers.items() if name not in HOP_BY_HOP]
         if request.method != "OPTIONS":  # browsers send preflights without keys
             key = request.headers.get("apikey") or request.query_params.get("apikey")
-            if key is None:
-                return JSONResponse(
-                    {
-                        "message": "No API key found in request",
-                        "hint": "No `apikey` request header or url param was found.",
-                    },
-                    status_code=401,
-                )
-            if key not in keys:
-                return JSONResponse(
-                    {
-                        "message": "Invalid API key",
-                        "hint": "Double check your Supabase `anon` or `service_role` API key.",
-                    },
-                    status_code=401,
-                )
+            if key not in self._keys:
+                return JSONResponse(NO_KEY if key is None else WRONG_KEY, status_code=401)
             if "authorization" not in request.headers:
                 headers.append(("authorization", f"Bearer {key}"))
         query = "&".join(part for part in request.url.query.split("&") if not part.startswith("apikey="))
         path = "/" + request.path_params["path"] + (f"?{query}" if query else "")
         try:
-            reply = await upstream.request(
+            reply = await self._upstream.request(
                 request.method, path, headers=headers, content=await request.body()
             )
         except httpx.TransportError as error:
             return JSONResponse({"message": f"PostgREST does not answer: {error!r}"}, status_code=503)
-        answer = Response(reply.content, reply.status_code)
-        answer.raw_headers = [
-            (name.lower(), value)
-            for name, value in reply.headers.raw
-            if name.lower().decode() not in HOP_BY_HOP
-        ]
-        if request.method != "HEAD" and reply.status_code not in (204, 304):
-            answer.raw_headers.append((b"content-length", str(len(reply.content)).encode()))
-        return answer
+        return passed_back(reply, request.method)
 
-    async def elsewhere(request: Request) -> Response:
-        return JSONResponse(
-            {"message": f"{request.url.path}: only /rest, /storage, /auth and /realtime exist here"},
-            status_code=404,
-        )
-
-    async def realtime(socket: WebSocket) -> None:
-        if socket.query_params.get("apikey") not in keys or socket.query_params.get("vsn") != "2.0.0":
+    async def realtime(self, socket: WebSocket) -> None:
+        """Realtime's stand-in looks into the database itself."""
+        if socket.query_params.get("apikey") not in self._keys or socket.query_params.get("vsn") != "2.0.0":
             await socket.close(1008)
             return
         await socket.accept()
-        await Channels(socket, database_url, jwt_secret).run()
+        await Channels(socket, self._database_url, self._jwt_secret).run()
 
-    return Starlette(
-        routes=[
-            Route("/rest/v1/{path:path}", rest, methods=METHODS),
-            Mount("/storage/v1", files),
-            Mount("/auth/v1", sessions),
-            WebSocketRoute("/realtime/v1/websocket", realtime),
-            Route("/{path:path}", elsewhere, methods=METHODS),
-        ]
+
+def passed_back(reply: httpx.Response, method: str) -> Response:
+    """PostgREST's answer, without what belonged to the connection it came by."""
+    answer = Response(reply.content, reply.status_code)
+    answer.raw_headers = [
+        (name.lower(), value) for name, value in reply.headers.raw if name.lower().decode() not in HOP_BY_HOP
+    ]
+    if method != "HEAD" and reply.status_code not in (204, 304):
+        answer.raw_headers.append((b"content-length", str(len(reply.content)).encode()))
+    return answer
+
+
+async def elsewhere(request: Request) -> Response:
+    """Says what there is."""
+    return JSONResponse(
+        {"message": f"{request.url.path}: only /rest, /storage, /auth and /realtime exist here"},
+        status_code=404,
     )
 
 
@@ -125,7 +130,7 @@ def main() -> None:
     files = storage(Path(config["files"]), config["keys"][-1], ["covers"])
     database_url, jwt_secret = config["database_url"], config["jwt_secret"]
     sessions = auth(database_url, jwt_secret, f"http://127.0.0.1:{config['port']}", set(config["keys"]))
-    app = gateway(upstream, set(config["keys"]), files, sessions, database_url, jwt_secret)
+    app = Gateway(upstream, set(config["keys"]), database_url, jwt_secret).app(files, sessions)
     # Browsers keep connections open; nobody waits for them at the end.
     ends = {"timeout_graceful_shutdown": 1}
     uvicorn.run(app, host="127.0.0.1", port=config["port"], log_level="warning", access_log=False, **ends)

@@ -1,7 +1,7 @@
 """`make serve`: the page, to be tried. A local Supabase, the app with its worker, a reader with twenty books.
 
 The reader has imported demo.csv, so that there is something to see at once; the worker asks the stand-in of
-open_library.py, or with --live the real one. Details wait for review, as the settings say by default. The
+tests/stand_ins, or with --live the real one. Details wait for review, as the settings say by default. The
 link that is printed signs the reader in. Everything stays for the next time, until --fresh.
 
     serve.py [--port N] [--live] [--fresh]

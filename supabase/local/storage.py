@@ -40,36 +40,34 @@ def refuse(_: Request, refused: Exception) -> Response:
 
 def storage(folder: Path, service_key: str, buckets: list[str]) -> Starlette:
     """The application. `buckets` are public ones; `folder` is made when the first file comes."""
+    files = Files(folder, service_key, buckets)
+    return Starlette(
+        routes=[
+            Route("/bucket", files.all_buckets, methods=["GET"]),
+            Route("/bucket/{bucket}", files.bucket, methods=["GET"]),
+            Route("/object/list/{bucket}", files.listing, methods=["POST"]),
+            Route("/object/public/{bucket}/{path:path}", files.download_public, methods=["GET"]),
+            Route("/object/{bucket}/{path:path}", files.upload, methods=["POST", "PUT"]),
+            Route("/object/{bucket}/{path:path}", files.download, methods=["GET"]),
+            Route("/object/{bucket}", files.remove, methods=["DELETE"]),
+        ],
+        exception_handlers={Refused: refuse},
+    )
 
-    def authorized(request: Request) -> None:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            raise Refused(400, "Error", "headers must have required property 'authorization'")
-        if token != service_key:
-            raise Refused(403, "Unauthorized", "new row violates row-level security policy")
 
-    def place(bucket: str, path: str) -> Path:
-        if bucket not in buckets:
-            raise Refused(404, "Bucket not found", "Bucket not found")
-        parts = path.split("/")
-        if not OBJECT_NAME.fullmatch(path) or not all(parts) or {".", ".."} & set(parts):
-            raise Refused(400, "InvalidKey", f"Invalid key: {path}")
-        return folder / bucket / path
+class Files:
+    """What each endpoint does with the files of a folder."""
 
-    async def upload(request: Request) -> Response:
-        authorized(request)
-        bucket, path = request.path_params["bucket"], request.path_params["path"]
-        file = place(bucket, path)
-        if request.headers.get("content-type", "").startswith("multipart/"):
-            async with request.form() as form:
-                parts = [part for part in form.values() if isinstance(part, UploadFile)]
-                if not parts:
-                    raise Refused(400, "InvalidRequest", "the form has no file")
-                data, content_type = await parts[0].read(), parts[0].content_type
-                cache_control = str(form.get("cacheControl", "3600"))
-        else:
-            data, content_type = await request.body(), request.headers.get("content-type")
-            cache_control = request.headers.get("cache-control", "3600")
+    def __init__(self, folder: Path, service_key: str, buckets: list[str]) -> None:
+        self._folder = folder
+        self._service_key = service_key
+        self._buckets = buckets
+
+    async def upload(self, request: Request) -> Response:
+        """A new object by POST; another content by PUT, or by POST that says so."""
+        self._authorize(request)
+        file = self._file_of(request)
+        data, content_type, cache_control = await _sent(request)
         if len(data) > MOST_BYTES:
             raise Refused(413, "Payload too large", "The object exceeded the maximum allowed size")
         replaces = request.method == "PUT" or request.headers.get("x-upsert") == "true"
@@ -87,66 +85,96 @@ def storage(folder: Path, service_key: str, buckets: list[str]) -> Starlette:
             "cacheControl": f"max-age={cache_control}",
             "size": len(data),
         }
-        file.with_name(file.name + ".json").write_text(json.dumps(about))
-        return JSONResponse({"Id": about["id"], "Key": f"{bucket}/{path}"})
+        _about(file).write_text(json.dumps(about))
+        key = f"{request.path_params['bucket']}/{request.path_params['path']}"
+        return JSONResponse({"Id": about["id"], "Key": key})
 
-    async def download(request: Request) -> Response:
-        if "/object/public/" not in request.url.path:
-            authorized(request)
-        file = place(request.path_params["bucket"], request.path_params["path"])
+    async def download(self, request: Request) -> Response:
+        """For whoever has the key."""
+        self._authorize(request)
+        return await self.download_public(request)
+
+    async def download_public(self, request: Request) -> Response:
+        """For everybody."""
+        file = self._file_of(request)
         if not file.is_file():
             raise Refused(404, "not_found", "Object not found")
-        about = json.loads(file.with_name(file.name + ".json").read_text())
+        about = json.loads(_about(file).read_text())
         headers = {"content-type": about["mimetype"], "cache-control": about["cacheControl"]}
         return Response(file.read_bytes(), headers=headers)
 
-    async def listing(request: Request) -> Response:
-        authorized(request)
+    async def listing(self, request: Request) -> Response:
+        """What lies right under a prefix, folders too."""
+        self._authorize(request)
         asked = await request.json()
-        root = place(request.path_params["bucket"], "x").parent / asked.get("prefix", "")
+        root = self._place(request.path_params["bucket"], "x").parent / asked.get("prefix", "")
         names = sorted(entry for entry in root.glob("*") if entry.suffix != ".json") if root.is_dir() else []
         start = asked.get("offset", 0)
         return JSONResponse([_described(entry) for entry in names[start : start + asked.get("limit", 100)]])
 
-    async def remove(request: Request) -> Response:
-        authorized(request)
+    async def remove(self, request: Request) -> Response:
+        """Takes the named objects away and answers those that were there."""
+        self._authorize(request)
         removed = []
         for path in (await request.json())["prefixes"]:
-            file = place(request.path_params["bucket"], path)
+            file = self._place(request.path_params["bucket"], path)
             if file.is_file():
                 removed.append(_described(file) | {"name": path})
                 file.unlink()
-                file.with_name(file.name + ".json").unlink()
+                _about(file).unlink()
         return JSONResponse(removed)
 
-    async def bucket(request: Request) -> Response:
-        authorized(request)
+    async def bucket(self, request: Request) -> Response:
+        """What is known of one bucket."""
+        self._authorize(request)
         name = request.path_params["bucket"]
-        place(name, "x")
+        self._place(name, "x")
         return JSONResponse(_bucket(name))
 
-    async def all_buckets(request: Request) -> Response:
-        authorized(request)
-        return JSONResponse([_bucket(name) for name in buckets])
+    async def all_buckets(self, request: Request) -> Response:
+        """What is known of each."""
+        self._authorize(request)
+        return JSONResponse([_bucket(name) for name in self._buckets])
 
-    return Starlette(
-        routes=[
-            Route("/bucket", all_buckets, methods=["GET"]),
-            Route("/bucket/{bucket}", bucket, methods=["GET"]),
-            Route("/object/list/{bucket}", listing, methods=["POST"]),
-            Route("/object/public/{bucket}/{path:path}", download, methods=["GET"]),
-            Route("/object/{bucket}/{path:path}", upload, methods=["POST", "PUT"]),
-            Route("/object/{bucket}/{path:path}", download, methods=["GET"]),
-            Route("/object/{bucket}", remove, methods=["DELETE"]),
-        ],
-        exception_handlers={Refused: refuse},
-    )
+    def _authorize(self, request: Request) -> None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Refused(400, "Error", "headers must have required property 'authorization'")
+        if token != self._service_key:
+            raise Refused(403, "Unauthorized", "new row violates row-level security policy")
+
+    def _file_of(self, request: Request) -> Path:
+        return self._place(request.path_params["bucket"], request.path_params["path"])
+
+    def _place(self, bucket: str, path: str) -> Path:
+        if bucket not in self._buckets:
+            raise Refused(404, "Bucket not found", "Bucket not found")
+        parts = path.split("/")
+        if not OBJECT_NAME.fullmatch(path) or not all(parts) or {".", ".."} & set(parts):
+            raise Refused(400, "InvalidKey", f"Invalid key: {path}")
+        return self._folder / bucket / path
+
+
+async def _sent(request: Request) -> tuple[bytes, str | None, str]:
+    """The file of a request, its content type, and how many seconds it may be kept."""
+    if not request.headers.get("content-type", "").startswith("multipart/"):
+        headers = request.headers
+        return await request.body(), headers.get("content-type"), headers.get("cache-control", "3600")
+    async with request.form() as form:
+        parts = [part for part in form.values() if isinstance(part, UploadFile)]
+        if not parts:
+            raise Refused(400, "InvalidRequest", "the form has no file")
+        return await parts[0].read(), parts[0].content_type, str(form.get("cacheControl", "3600"))
+
+
+def _about(file: Path) -> Path:
+    return file.with_name(file.name + ".json")
 
 
 def _described(entry: Path) -> dict[str, Any]:
     if entry.is_dir():
         return {"name": entry.name, "id": None, "metadata": None}
-    about = json.loads(entry.with_name(entry.name + ".json").read_text())
+    about = json.loads(_about(entry).read_text())
     return {"name": entry.name, "id": about["id"], "metadata": about}
 
 

@@ -94,6 +94,28 @@ as $$
     )
 $$;
 
+-- A number of the settings; a test that relies on one asks here, so that a default may be changed in one place.
+create function tests.setting(name text)
+returns bigint
+language plpgsql
+as $$
+declare
+    value bigint;
+begin
+    select each.value::bigint into strict value
+    from enrichment.settings as s cross join jsonb_each_text(to_jsonb(s)) as each where each.key = setting.name;
+    return value;
+end
+$$;
+
+-- The same as a time, in the unit that the name ends in: days or seconds.
+create function tests.span(setting text)
+returns interval
+language sql
+as $$
+    select tests.setting(span.setting) * case when span.setting like '%\_days' then interval '1 day' else interval '1 second' end
+$$;
+
 -- Answers the queue row.
 create function tests.enqueue(work uuid, trigger_source text default 'manual_bulk', triggered_by uuid default null)
 returns uuid
@@ -250,6 +272,23 @@ as $$
     update public.enrichment_queue
     set created_at = created_at - let_pass.span, started_at = started_at - let_pass.span, finished_at = finished_at - let_pass.span,
         scored_at = scored_at - let_pass.span, next_attempt_after = next_attempt_after - let_pass.span;
+$$;
+
+-- No stored reply is young enough to answer.
+create function tests.let_replies_expire()
+returns void
+language sql
+as $$
+    select tests.let_pass(tests.span('record_valid_days') + interval '1 day')
+$$;
+
+-- Every claim has been held longer than it may be, as if its worker had crashed; a negative margin: not quite that long.
+create function tests.grow_stale(margin interval default '1 second')
+returns void
+language sql
+as $$
+    update public.enrichment_queue set started_at = now() - tests.span('stale_after_seconds') - grow_stale.margin where status = 'in_progress';
+    update enrichment.cover_queue set started_at = now() - tests.span('stale_after_seconds') - grow_stale.margin where status = 'in_progress';
 $$;
 
 create function tests.store_covers()

@@ -84,7 +84,7 @@ async def health(server: Server) -> dict[str, Any]:
 
 
 async def test_what_was_left_over_is_done_at_the_start(
-    settings_for, door, working, serve, add_books, states, connect
+    settings_for, door, working, serve, add_books, states, connect, grow_stale
 ) -> None:
     """Rows in line; and rows that a worker held when its app was put to sleep are in line again."""
     await add_books(4)
@@ -94,10 +94,7 @@ async def test_what_was_left_over_is_done_at_the_start(
     )
     held = await (await connection.execute("select * from claim_enrichment('gone', 2)")).fetchall()
     assert len(held) == 2
-    await connection.execute(
-        "update public.enrichment_queue set started_at = started_at - interval '10 minutes'"
-        " where status = 'in_progress'"
-    )
+    await grow_stale(connection)
     server = serve(settings_for(door, **working), worker=True)
     assert (await health(server))["worker"] == "running"
 

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -314,8 +315,8 @@ async def test_an_app_that_ends_leaves_an_import_that_says_so(
     await eventually(lambda: rows_in(service, import_id))
     await importing.close()
     assert await progress_of(service, sender(), import_id) == "sending"
-    age = "update enrichment.imports set created_at = created_at - interval '11 minutes'"
-    await (await connect()).execute(age)
+    age = timedelta(seconds=importing_module.LONGEST_SENDING_SECONDS + 60)
+    await (await connect()).execute("update enrichment.imports set created_at = created_at - %s", [age])
     assert await progress_of(service, sender(), import_id) == "incomplete"
 
 

@@ -22,7 +22,7 @@ SLIPS = {
     "parallel safe set search_path = '' as 'select gen_random_uuid()'",
     "a function's settings": "alter function enrichment.parse_records(uuid[]) set jit = off",
     "a column": "alter table enrichment.settings add column colour text",
-    "a default": "alter table enrichment.settings alter column batch_size set default 11",
+    "a default": "alter table enrichment.settings alter column batch_size drop default",
     "a constraint": "alter table enrichment.settings drop constraint settings_batch_size_check",
     "an index": "drop index public.queue_by_work",
     "an index's columns": "drop index public.queue_due; "
@@ -42,8 +42,8 @@ SLIPS = {
     "the library's tables": "alter table public.works alter column title drop not null",
 }
 ROW_SLIPS = {
-    "a setting": "update enrichment.settings set batch_size = 11",
-    "a provider": "update enrichment.providers set burst_size = 11 where provider = 'openlibrary'",
+    "a setting": "update enrichment.settings set batch_size = batch_size + 1",
+    "a provider": "update enrichment.providers set burst_size = burst_size + 1",
     "a placeholder": "delete from enrichment.placeholder_images",
     "the bucket": "update storage.buckets set public = false",
 }
