@@ -38,7 +38,7 @@ from book_enrichment.imports import read_export_file
 from book_enrichment.imports.sending import import_export
 from book_enrichment.records import WorkStatus
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Tally, open_worker
+from book_enrichment.work.lookups import Tally, open_worker
 from packages import LOCAL, PlatformError
 from stack import Stack, refuse_foreign_project
 

@@ -36,7 +36,7 @@ from book_enrichment.database import open_database
 from book_enrichment.imports import read_export_file
 from book_enrichment.imports.sending import import_export
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Tally, open_worker
+from book_enrichment.work.lookups import Tally, open_worker
 from packages import PlatformError
 from stack import Stack, refuse_foreign_project
 

@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from book_enrichment.api import importing as importing_module
-from book_enrichment.api.importing import Importing
 from book_enrichment.api.problems import Problem
 from book_enrichment.database import Database, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, NotFound
 from book_enrichment.imports import MAX_FILE_BYTES, sending
+from book_enrichment.imports import uploads as importing_module
+from book_enrichment.imports.uploads import Importing
 
 from .conftest import Reader, eventually
 

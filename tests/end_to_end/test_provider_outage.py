@@ -14,7 +14,7 @@ import pytest
 import open_library
 from book_enrichment.database import open_database
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Worker, open_worker
+from book_enrichment.work.lookups import Worker, open_worker
 
 ROUNDS = 12  # four times as many as a row has attempts
 CATALOGUED = {

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from book_enrichment import providers
 from book_enrichment.database import open_database
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Worker, open_providers
+from book_enrichment.work.lookups import Worker, open_providers
 from open_library import listening
 
 PAGE = (Path(__file__).parents[2] / "supabase" / "docs" / "embedding.md").read_text(encoding="utf-8")

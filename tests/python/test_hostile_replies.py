@@ -30,7 +30,7 @@ from book_enrichment.providers import (
 )
 from book_enrichment.providers.http import MAX_BODY_BYTES
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Tally, Worker
+from book_enrichment.work.lookups import Tally, Worker
 from misbehaving import BROKEN, bomb, endless, http, misbehaving
 
 PROVIDERS = ("openlibrary", "googlebooks")

@@ -23,7 +23,7 @@ from book_enrichment.database import Database, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.providers import Answer, OpenLibrary, ProviderUnavailable
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Worker, open_worker, running, sleep_seconds, stopping_on_signals
+from book_enrichment.work.lookups import Worker, open_worker, running, sleep_seconds, stopping_on_signals
 from measure_calls import isbn13
 
 BOOKS = {
@@ -164,7 +164,7 @@ async def test_a_library_that_is_down_costs_no_attempt(worker, add_books, queue,
 
 async def test_the_breaker_ends_the_calls(worker, add_books, library, monkeypatch) -> None:
     """After five failures in a row nobody calls for a minute."""
-    monkeypatch.setattr("book_enrichment.worker.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("book_enrichment.work.lookups.RETRY_SECONDS", 0.1)
     library.misbehave(open_library.canned(500, {"error": "down"}), times=50)
     await add_books()
     await worker.run(drain=True, patience=5)
@@ -193,7 +193,7 @@ async def test_what_was_refused_in_person_pauses_the_library(worker, add_books, 
 
 async def test_after_the_outage_the_rows_finish(worker, add_books, queue, library, monkeypatch) -> None:
     """Nothing has to be asked for again by hand."""
-    monkeypatch.setattr("book_enrichment.worker.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("book_enrichment.work.lookups.RETRY_SECONDS", 0.1)
     library.misbehave(open_library.canned(503, {"error": "down"}))
     await add_books()
     await worker.run(drain=True, patience=0)
@@ -461,7 +461,7 @@ async def test_the_database_wakes_a_worker_that_sleeps(
     settings, add_books, queue, library, monkeypatch, count_calls
 ) -> None:
     """Straight in Postgres: asleep for a minute, it is told of a new row and asks at once."""
-    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 60)
+    monkeypatch.setattr("book_enrichment.work.lookups.LONGEST_SLEEP_SECONDS", 60)
     asked = asyncio.Event()
 
     async def search(request: Any) -> Any:
@@ -529,7 +529,7 @@ async def test_turning_the_switch_wakes_workers(connect, add_books) -> None:
 
 async def test_a_lost_listener_comes_back(settings, connect, add_books, library, monkeypatch) -> None:
     """The connection is cut; the worker listens again, and what came in meanwhile is seen at once."""
-    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 3)
+    monkeypatch.setattr("book_enrichment.work.lookups.LONGEST_SLEEP_SECONDS", 3)
     connection = await connect()
     listeners = """
         select pid from pg_stat_activity
@@ -549,7 +549,7 @@ async def test_a_lost_listener_comes_back(settings, connect, add_books, library,
             return any(each != first for each in await listener())
 
         await eventually(another)
-        monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 60)
+        monkeypatch.setattr("book_enrichment.work.lookups.LONGEST_SLEEP_SECONDS", 60)
         await add_books()
         await eventually(lambda: worker.tally.covers == 4)
 
@@ -558,7 +558,7 @@ async def test_an_idle_worker_glances_once_a_poll(
     database_url, supabase_url, service_key, library, settings, monkeypatch, count_calls
 ) -> None:
     """Through PostgREST nothing can wake it: it asks one question a poll, and claims nothing."""
-    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 0.2)
+    monkeypatch.setattr("book_enrichment.work.lookups.LONGEST_SLEEP_SECONDS", 0.2)
     door = {"database_url": None, "supabase_url": supabase_url, "supabase_service_role_key": service_key}
     async with open_worker(Settings(_env_file=None, **{**settings.model_dump(), **door})) as worker:
         verbs = count_calls(worker)
@@ -576,7 +576,7 @@ async def test_a_poll_finds_a_new_row(
     database_url, supabase_url, service_key, library, settings, add_books, monkeypatch
 ) -> None:
     """Through PostgREST: at the next glance."""
-    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 0.5)
+    monkeypatch.setattr("book_enrichment.work.lookups.LONGEST_SLEEP_SECONDS", 0.5)
     door = {"database_url": None, "supabase_url": supabase_url, "supabase_service_role_key": service_key}
     through_rest = Settings(_env_file=None, **{**settings.model_dump(), **door})
     async with open_worker(through_rest) as worker, running(worker):
@@ -763,7 +763,7 @@ def test_it_sleeps_until_the_time_the_database_named(due_in, idle, seconds) -> N
 async def test_calls_go_out_full(settings, add_books, library, connect, monkeypatch) -> None:
     """60 ISBNs, ten a claim: two calls of 25 in the first round, not one for the last few of each claim; what
     they did not show is asked for together. The rest is the second round's."""
-    monkeypatch.setattr("book_enrichment.worker.FULL_CALLS_PER_ROUND", 2)
+    monkeypatch.setattr("book_enrichment.work.lookups.FULL_CALLS_PER_ROUND", 2)
     await add_books({isbn13(n): f"Chronicle {n}" for n in range(60)})
     async with open_worker(settings) as worker:
         await (await connect()).execute("update enrichment.providers set burst_size = 500, tokens = 500")
@@ -778,7 +778,7 @@ async def test_answers_are_applied_while_the_next_call_runs(
     settings, add_books, library, queue, monkeypatch, connect
 ) -> None:
     """The second call hangs; the books of the first one have their covers already."""
-    monkeypatch.setattr("book_enrichment.worker.ROWS_WORTH_APPLYING", 3)
+    monkeypatch.setattr("book_enrichment.work.lookups.ROWS_WORTH_APPLYING", 3)
     asked, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(request: Any) -> Any:

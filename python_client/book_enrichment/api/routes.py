@@ -30,7 +30,7 @@ from book_enrichment.api.services import (
     open_services,
 )
 from book_enrichment.database import Database
-from book_enrichment.database.readers import refuse_unusable
+from book_enrichment.database.sessions import refuse_unusable
 from book_enrichment.errors import NotFound
 from book_enrichment.imports import MAX_FILE_BYTES
 from book_enrichment.records import EnqueueOutcome

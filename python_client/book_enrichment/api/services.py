@@ -20,15 +20,15 @@ from fastapi.security import HTTPBearer
 
 from book_enrichment import __version__
 from book_enrichment.api.auth import Reader, Verifier, verifier
-from book_enrichment.api.importing import Importing
 from book_enrichment.api.models import Health
 from book_enrichment.api.problems import Problem, ProblemRoute, unauthorized
 from book_enrichment.database import Database, Doors, open_doors
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.handshake import VersionMismatch, refuse_mismatch
+from book_enrichment.imports.uploads import Importing
 from book_enrichment.records import ImportProgress
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Worker, open_worker, running
+from book_enrichment.work.lookups import Worker, open_worker, running
 
 logger = logging.getLogger(__name__)
 

@@ -2,9 +2,7 @@
 
 A person sees progress on stderr while it lasts and tables on stdout, or with `--json` one JSON object. What
 every command needs is in the environment (see `settings.py`). A file per subject: `common.py` holds what all
-share, `showing.py` what a value looks like; then books come in (`importing.py`), are worked on
-(`working.py`), looked at (`looking.py`) and decided about (`deciding.py`, and one by one in `reviewing.py`);
-`migrating.py`, `configuring.py` and `doctor.py` are the operator's. Exit codes:
+share, `showing.py` what a value looks like. Exit codes:
 
     0  done; rows of a file that were rejected are listed, the rest is in
     1  `doctor` found something that keeps enrichment from working, `migrate --check` something to do
@@ -17,28 +15,28 @@ share, `showing.py` what a value looks like; then books come in (`importing.py`)
 # isort: off
 from book_enrichment.cli.common import app
 from book_enrichment.cli import (
-    importing,
-    working,
-    deciding,
-    reviewing,
-    looking,
-    migrating,
-    configuring,
+    import_,
+    run,
+    decisions,
+    review,
+    status,
+    migrate,
+    settings,
     doctor,
 )
 
 # isort: on
-from book_enrichment.cli.working import tally_table
+from book_enrichment.cli.run import tally_table
 
 __all__ = [
     "app",
-    "configuring",
-    "deciding",
+    "decisions",
     "doctor",
-    "importing",
-    "looking",
-    "migrating",
-    "reviewing",
+    "import_",
+    "migrate",
+    "review",
+    "run",
+    "settings",
+    "status",
     "tally_table",
-    "working",
 ]

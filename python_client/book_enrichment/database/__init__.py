@@ -4,9 +4,9 @@ Before this: `Settings` say where the database is. After it: the worker and the 
 nothing else.
 """
 
-from book_enrichment.database.database import Database, NotConfigured, open_database, postgres_pool
-from book_enrichment.database.doors import Door, Json, PostgresDoor, PostgrestDoor
-from book_enrichment.database.readers import Doors, open_doors
+from book_enrichment.database.client import Database, NotConfigured, open_database, postgres_pool
+from book_enrichment.database.sessions import Doors, open_doors
+from book_enrichment.database.transports import Door, Json, PostgresDoor, PostgrestDoor
 
 __all__ = [
     "Database",

@@ -16,9 +16,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from book_enrichment import covers
-from book_enrichment.covers import CoverRefused, Downloader, NotPermitted, checked_url, is_public, resolve
 from book_enrichment.providers import ProviderUnavailable
+from book_enrichment.work import covers
+from book_enrichment.work.covers import (
+    CoverRefused,
+    Downloader,
+    NotPermitted,
+    checked_url,
+    is_public,
+    resolve,
+)
 
 HOSTS = ("covers.openlibrary.org", "archive.org", "*.us.archive.org")
 URL = "https://covers.openlibrary.org/b/id/1-M.jpg"

@@ -9,9 +9,9 @@ import time
 import pytest
 from tests.python.covers.conftest import CONTACT, COVERS
 
-from book_enrichment import covers
-from book_enrichment.covers import CoverRefused, Downloader
 from book_enrichment.providers import ProviderUnavailable
+from book_enrichment.work import covers
+from book_enrichment.work.covers import CoverRefused, Downloader
 
 HOSTS = ("covers.openlibrary.org",)
 

@@ -12,11 +12,11 @@ import pytest
 from tests.python.covers.conftest import encoded, picture
 from typer.testing import CliRunner
 
-from book_enrichment import covers
 from book_enrichment.cli import app
-from book_enrichment.covers import StorageUnavailable, open_covers
 from book_enrichment.database import open_database
-from book_enrichment.worker import Worker, open_worker
+from book_enrichment.work import covers
+from book_enrichment.work.covers import StorageUnavailable, open_covers
+from book_enrichment.work.lookups import Worker, open_worker
 
 QUEUE = """
     select work_id, status::text, wait_reason, last_error, attempt_count, sha256

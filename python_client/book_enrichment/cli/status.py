@@ -44,7 +44,6 @@ from book_enrichment.cli.showing import (
     text,
     today,
 )
-from book_enrichment.covers import cover_line
 from book_enrichment.database import Database
 from book_enrichment.errors import DatabaseUnavailable
 from book_enrichment.records import (
@@ -58,6 +57,7 @@ from book_enrichment.records import (
     QueueRow,
     UsageLine,
 )
+from book_enrichment.work.covers import cover_line
 
 PAGE = 1000  # the most that a call answers with
 

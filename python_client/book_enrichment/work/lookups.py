@@ -28,7 +28,6 @@ from typing import Any
 
 import httpx
 
-from book_enrichment.covers import CoverWorker, beside, open_covers
 from book_enrichment.database import Database, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.handshake import refuse_mismatch
@@ -42,6 +41,7 @@ from book_enrichment.providers import (
 )
 from book_enrichment.records import ClaimedRow, Setting
 from book_enrichment.settings import Settings
+from book_enrichment.work.covers import CoverWorker, beside, open_covers
 
 logger = logging.getLogger(__name__)
 

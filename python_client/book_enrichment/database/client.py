@@ -21,7 +21,7 @@ from psycopg.types.datetime import TimestamptzLoader
 from psycopg_pool import AsyncConnectionPool
 from supabase import AsyncClientOptions, acreate_client
 
-from book_enrichment.database.doors import Door, Json, Pool, PostgresDoor, PostgrestDoor, Row
+from book_enrichment.database.transports import Door, Json, Pool, PostgresDoor, PostgrestDoor, Row
 from book_enrichment.errors import EnrichmentError
 from book_enrichment.records import (
     ApplyOutcome,

@@ -14,14 +14,14 @@ import httpx
 from postgrest import AsyncPostgrestClient
 from supabase import AsyncClientOptions, acreate_client
 
-from book_enrichment.database.database import (
+from book_enrichment.database.client import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
     Database,
     NotConfigured,
     postgres_pool,
 )
-from book_enrichment.database.doors import PostgresDoor, PostgrestDoor
+from book_enrichment.database.transports import PostgresDoor, PostgrestDoor
 from book_enrichment.settings import Settings
 
 # Connections for answering readers; a free project has 60 for everybody.
