@@ -254,7 +254,7 @@ def sender(service):
     """`sender(None, error)` sends over a door whose second call fails."""
 
     def sender(*errors: EnrichmentError | None) -> Importing:
-        return Importing(Database(Failing(service.door, list(errors))), lambda: None)
+        return Importing(Database(Failing(service.transport, list(errors))), lambda: None)
 
     return sender
 

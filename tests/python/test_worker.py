@@ -444,14 +444,14 @@ def count_calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker], list[str]
 
     def count_calls(worker: Worker) -> list[str]:
         verbs: list[str] = []
-        call = worker.database.door.call
+        call = worker.database.transport.call
 
         async def counted(function: str, arguments: Any) -> Any:
             answer = await call(function, arguments)
             verbs.append(function)
             return answer
 
-        monkeypatch.setattr(worker.database.door, "call", counted)
+        monkeypatch.setattr(worker.database.transport, "call", counted)
         return verbs
 
     return count_calls
@@ -476,7 +476,7 @@ async def test_the_database_wakes_a_worker_that_sleeps(
         )
 
         async def listens() -> bool:
-            rows = await worker.database.door._rows(listening, ['listen "enrichment"'])
+            rows = await worker.database.transport._rows(listening, ['listen "enrichment"'])
             return rows == [{"count": 1}]
 
         await eventually(listens)

@@ -1,4 +1,4 @@
-"""What the routes share while the app lives: the doors, the keys, the worker, the imports under way.
+"""What the routes share while the app lives: the database, the keys, the worker, the imports under way.
 
 Opened by the router's own lifespan, so that a host has nothing to add. Opening needs no database: an app that
 starts while it is away answers 503 until it is back.
@@ -22,7 +22,7 @@ from book_enrichment import __version__
 from book_enrichment.api.auth import Reader, Verifier, verifier
 from book_enrichment.api.models import Health
 from book_enrichment.api.problems import Problem, ProblemRoute, unauthorized
-from book_enrichment.database import Database, Doors, open_doors
+from book_enrichment.database import Database, Sessions, open_sessions
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.handshake import VersionMismatch, refuse_mismatch
 from book_enrichment.imports.uploads import Importing
@@ -50,7 +50,7 @@ class Services:
     """Everything a request may need."""
 
     settings: Settings
-    doors: Doors
+    sessions: Sessions
     verifier: Verifier
     worker: Worker | None
     importing: Importing | None = None
@@ -62,7 +62,7 @@ class Services:
         """As `Health.worker` names it."""
         if self.worker is not None:
             return "running" if self.worker.is_running else "stopped"
-        return "off" if self.doors.service else "not_configured"
+        return "off" if self.sessions.service else "not_configured"
 
     def wake(self) -> None:
         """Rows may have come in."""
@@ -89,7 +89,7 @@ class Services:
         try:
             # Without a service key this is refused, which takes a database that knows the function.
             async with asyncio.timeout(HEALTH_PATIENCE_SECONDS):
-                await refuse_mismatch(self.doors.own)
+                await refuse_mismatch(self.sessions.own)
         except (DatabaseUnavailable, TimeoutError):
             database, migrations = "unreachable", "unknown"
         except VersionMismatch as error:
@@ -118,14 +118,14 @@ async def open_services(settings: Settings, with_worker: bool) -> AsyncIterator[
     """The services, and a worker that runs while they are open (where there is a key for one)."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient())
-        doors = await stack.enter_async_context(open_doors(settings))
+        sessions = await stack.enter_async_context(open_sessions(settings))
         worker = None
-        if with_worker and doors.service is not None:
+        if with_worker and sessions.service is not None:
             worker = await stack.enter_async_context(open_worker(settings))
             await stack.enter_async_context(running(worker))
-        services = Services(settings, doors, verifier(settings, client), worker)
-        if doors.service is not None:
-            services.importing = Importing(doors.service, services.wake)
+        services = Services(settings, sessions, verifier(settings, client), worker)
+        if sessions.service is not None:
+            services.importing = Importing(sessions.service, services.wake)
             stack.push_async_callback(services.importing.close)
         yield services
 
@@ -160,7 +160,7 @@ async def reader_of(request: Request) -> Reader:
 async def reader_database(request: Request) -> Database:
     """The database as the reader who asks may see it."""
     reader = await reader_of(request)
-    return services_of(request).doors.reader(reader.token, reader.claims)
+    return services_of(request).sessions.reader(reader.token, reader.claims)
 
 
 def importing_of(request: Request) -> Importing:

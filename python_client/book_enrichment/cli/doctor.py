@@ -222,7 +222,7 @@ async def database_checks(database: Database, settings: Settings) -> AsyncIterat
             yield check
     if pending:
         yield unwritten("flags", list(pending.values()))
-    if obstacle := await database.door.obstacle_for_readers():
+    if obstacle := await database.transport.obstacle_for_readers():
         yield warn(
             "readers",
             f"tried as a reader: {obstacle}",

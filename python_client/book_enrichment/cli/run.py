@@ -184,5 +184,5 @@ async def _pages(work_ids: list[UUID]) -> AsyncIterator[list[UUID]]:
 async def _catalogue(database: Database) -> AsyncIterator[list[UUID]]:
     """Every work there is. The database knows which of them lack nothing, and leaves those alone."""
     page: list[UUID] = []
-    while page := await database.door.work_ids(page[-1] if page else None, ENQUEUE_WORKS):
+    while page := await database.transport.work_ids(page[-1] if page else None, ENQUEUE_WORKS):
         yield page

@@ -21,7 +21,14 @@ from psycopg.types.datetime import TimestamptzLoader
 from psycopg_pool import AsyncConnectionPool
 from supabase import AsyncClientOptions, acreate_client
 
-from book_enrichment.database.transports import Door, Json, Pool, PostgresDoor, PostgrestDoor, Row
+from book_enrichment.database.transports import (
+    Json,
+    Pool,
+    PostgresTransport,
+    PostgrestTransport,
+    Row,
+    Transport,
+)
 from book_enrichment.errors import EnrichmentError
 from book_enrichment.records import (
     ApplyOutcome,
@@ -70,14 +77,14 @@ CONNECT_SECONDS = 5.0
 
 
 class Database:
-    """The verbs of the database, through whichever door it is given."""
+    """The verbs of the database, over whichever transport it is given."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
 
     async def call(self, function: str, **arguments: Any) -> list[Row]:
-        """Any public function by name; the rows as they come through the door."""
-        return await self.door.call(
+        """Any public function by name; the rows as the transport brings them."""
+        return await self.transport.call(
             function, {name: value for name, value in arguments.items() if value is not None}
         )
 
@@ -447,7 +454,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """
     if settings.database_url is not None:
         async with postgres_pool(settings.database_url.get_secret_value()) as pool:
-            yield Database(PostgresDoor(pool))
+            yield Database(PostgresTransport(pool))
     elif settings.supabase_url is not None and settings.supabase_service_role_key is not None:
         # `retries` are for connections that were refused: nothing was sent, so repeating is safe.
         transport = httpx.AsyncHTTPTransport(retries=2)
@@ -458,7 +465,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
                 settings.supabase_service_role_key.get_secret_value(),
                 AsyncClientOptions(httpx_client=http),
             )
-            yield Database(PostgrestDoor(client))
+            yield Database(PostgrestTransport(client))
     else:
         missing = "SUPABASE_SERVICE_ROLE_KEY" if settings.supabase_url else "SUPABASE_URL"
         has_half = settings.supabase_url is not None or settings.supabase_service_role_key is not None

@@ -1,6 +1,6 @@
-"""The database as each reader may see it: one pool or one HTTP client for all, a door per token.
+"""The database as each reader may see it: one pool or one HTTP client for all, a session per token.
 
-`open_database` is for who works in the service role; an app that answers readers opens its doors here.
+`open_database` is for who works in the service role; an app that answers readers opens their sessions here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from book_enrichment.database.client import (
     NotConfigured,
     postgres_pool,
 )
-from book_enrichment.database.transports import PostgresDoor, PostgrestDoor
+from book_enrichment.database.transports import PostgresTransport, PostgrestTransport
 from book_enrichment.settings import Settings
 
 # Connections for answering readers; a free project has 60 for everybody.
@@ -29,7 +29,7 @@ READER_CONNECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class Sessions:
     """Ways into one database."""
 
     reader: Callable[[str, Mapping[str, Any]], Database]
@@ -41,8 +41,8 @@ class Doors:
 
 
 @asynccontextmanager
-async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
-    """The doors the settings allow. Opens even while the database is away; calls then say so.
+async def open_sessions(settings: Settings) -> AsyncIterator[Sessions]:
+    """The ways in that the settings allow. Opens even while the database is away; calls then say so.
 
     Raises:
         NotConfigured: there is no way to act as a reader.
@@ -50,14 +50,14 @@ async def open_doors(settings: Settings) -> AsyncIterator[Doors]:
     refuse_unusable(settings)
     if settings.database_url is not None:
         async with postgres_pool(settings.database_url.get_secret_value(), READER_CONNECTIONS) as pool:
-            door = PostgresDoor(pool)
-            own = Database(door)
-            yield Doors(lambda token, claims: Database(door.as_reader(claims)), own, own)
+            transport = PostgresTransport(pool)
+            own = Database(transport)
+            yield Sessions(lambda token, claims: Database(transport.as_reader(claims)), own, own)
     else:
         # Two clients, so that no header of the service key can ever travel with a reader's call.
         async with _http() as readers, _http() as services:
-            reader, service = _reader_door(settings, readers), await _service_door(settings, services)
-            yield Doors(reader, service, service or reader(settings.supabase_anon_key or "", {}))
+            reader, service = _reader_session(settings, readers), await _service_session(settings, services)
+            yield Sessions(reader, service, service or reader(settings.supabase_anon_key or "", {}))
 
 
 def refuse_unusable(settings: Settings) -> None:
@@ -80,20 +80,22 @@ def _http() -> httpx.AsyncClient:
     )
 
 
-def _reader_door(settings: Settings, http: httpx.AsyncClient) -> Callable[[str, Mapping[str, Any]], Database]:
+def _reader_session(
+    settings: Settings, http: httpx.AsyncClient
+) -> Callable[[str, Mapping[str, Any]], Database]:
     address = f"{(settings.supabase_url or '').rstrip('/')}/rest/v1"
     anon_key = settings.supabase_anon_key or ""
 
     def reader(token: str, claims: Mapping[str, Any]) -> Database:
         headers = {"apikey": anon_key, "Authorization": f"Bearer {token}"}
-        return Database(PostgrestDoor(AsyncPostgrestClient(address, headers=headers, http_client=http)))
+        return Database(PostgrestTransport(AsyncPostgrestClient(address, headers=headers, http_client=http)))
 
     return reader
 
 
-async def _service_door(settings: Settings, http: httpx.AsyncClient) -> Database | None:
+async def _service_session(settings: Settings, http: httpx.AsyncClient) -> Database | None:
     if settings.supabase_service_role_key is None:
         return None
     key = settings.supabase_service_role_key.get_secret_value()
     client = await acreate_client(settings.supabase_url or "", key, AsyncClientOptions(httpx_client=http))
-    return Database(PostgrestDoor(client))
+    return Database(PostgrestTransport(client))

@@ -452,7 +452,7 @@ class CoverWorker:
     """Carries covers from the provider to the bucket. Any number may run, in any number of processes.
 
     Args:
-        database: through either door.
+        database: through either transport.
         downloader: None where nobody is named as contact; then nothing is claimed.
         storage: None where there is no way to the bucket; then nothing is claimed.
         name: who holds a cover, as the queue shows it; host and process id when not given.

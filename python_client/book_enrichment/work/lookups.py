@@ -71,7 +71,7 @@ SINGLES_BESIDE_ISBNS = 40
 ROWS_PER_ROUND = 200
 # While the next call is under way, answered rows are applied this many at a time or more.
 ROWS_WORTH_APPLYING = 10
-# The database calls here when rows come in; see `Door.listen`.
+# The database calls here when rows come in; see `Transport.listen`.
 CHANNEL = "enrichment"
 # PostgREST cuts a reply at 1,000 rows, and the verbs refuse more.
 APPLY_ROWS = 500
@@ -145,7 +145,7 @@ class Worker:
     """Carries rows between `database` and `providers`. Any number may run, in any number of processes.
 
     Args:
-        database: through either door.
+        database: through either transport.
         providers: the clients to ask; without any, the worker only lets the database use its cache.
         settings: the flags that are set among them are written to the database first.
         name: who holds a row, as the queue shows it; host and process id when not given.
@@ -266,7 +266,7 @@ class Worker:
 
     @asynccontextmanager
     async def _listening(self, wanted: bool) -> AsyncIterator[None]:
-        """While the block runs, the database wakes this worker when rows come in, if its door can."""
+        """While the block runs, the database wakes this worker when rows come in, if its transport can."""
         task = asyncio.create_task(self._listen()) if wanted else None
         try:
             yield
@@ -279,7 +279,7 @@ class Worker:
         troubles = 0
         while True:
             try:
-                async with aclosing(self.database.door.listen(CHANNEL)) as calls:
+                async with aclosing(self.database.transport.listen(CHANNEL)) as calls:
                     async for _ in calls:
                         troubles = 0
                         self.wake()
