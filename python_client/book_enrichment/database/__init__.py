@@ -4,8 +4,14 @@ Before this: `Settings` say where the database is. After it: the worker and the 
 nothing else.
 """
 
-from book_enrichment.database.client import Database, NotConfigured, open_database, postgres_pool
-from book_enrichment.database.sessions import Sessions, open_sessions
+from book_enrichment.database.client import Database
+from book_enrichment.database.sessions import (
+    NotConfigured,
+    Sessions,
+    open_database,
+    open_sessions,
+    postgres_pool,
+)
 from book_enrichment.database.transports import Json, PostgresTransport, PostgrestTransport, Transport
 
 __all__ = [
