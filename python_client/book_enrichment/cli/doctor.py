@@ -38,10 +38,10 @@ from book_enrichment.cli.common import (
 from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.handshake import MISSING_VERB, VersionMismatch, needed_version, refuse_mismatch
+from book_enrichment.images import NEEDS_STORAGE, can_store
 from book_enrichment.migrate.steps import expected_objects
 from book_enrichment.records import HealthCheck, Setting
 from book_enrichment.settings import Settings
-from book_enrichment.work.covers import NEEDS_STORAGE, can_store
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 CONNECT_SECONDS = 5

@@ -30,7 +30,7 @@ from book_enrichment.cli.common import (
     read_settings,
 )
 from book_enrichment.database import Database, NotConfigured
-from book_enrichment.work.covers import NEEDS_STORAGE, can_store
+from book_enrichment.images import NEEDS_STORAGE, can_store
 from book_enrichment.work.lookups import Tally, Worker, open_worker, stopping_on_signals
 
 ENQUEUE_WORKS = 1000  # what enqueue_enrichment takes in one call

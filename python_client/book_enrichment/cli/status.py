@@ -57,7 +57,6 @@ from book_enrichment.records import (
     QueueRow,
     UsageLine,
 )
-from book_enrichment.work.covers import cover_line
 
 PAGE = 1000  # the most that a call answers with
 
@@ -176,6 +175,15 @@ def standing_view(standing: Standing) -> list[RenderableType]:
     if standing.due.due_at is not None:
         lines.append(f"Next look-up {from_now(standing.due.due_at)} ({standing.due.reason}).")
     return lines
+
+
+def cover_line(covers: CoverReport) -> str:
+    """How storing covers stands, in a sentence or two."""
+    used, budget = covers.bytes / 1e6, covers.budget_bytes / 1e6
+    line = f"Covers: {covers.images} stored, {used:.1f} of {budget:.0f} MB; {covers.pending} to go"
+    if covers.wait_reason == "storage_budget":
+        return line + ". The budget is reached (storage_budget): new covers stay hot-linked."
+    return line + (f" ({covers.wait_reason})." if covers.wait_reason else ".")
 
 
 def queue_table(lines: Iterable[OverviewLine]) -> Table:

@@ -1,74 +1,43 @@
-"""Covers of our own: claimed from the database, downloaded, checked, shrunk, uploaded, and only then shown.
+"""Covers of our own: claimed from the database, downloaded, shrunk, uploaded, and only then shown.
 
 Beside the worker for books runs one for covers, with a queue of its own. It does nothing while the database
-says `hotlink`. Whose images may be kept, from which hosts, how large and how many is for the database to say;
-what a file from somebody else's server may do to this process is decided here:
-
-    where from     https and allow-listed hosts only, also after each redirect; every address the name has
-                   must be public, and the connection goes to the very address that was checked
-    how much       the body is counted as it comes, the pixels are counted before one is decoded
-    what           JPEG, PNG, WebP or GIF by its first bytes, whatever the header says; no placeholder
-    what is kept   a small WebP encoded anew, without metadata, named by its hash
+says `hotlink`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import io
-import ipaddress
 import logging
 import os
-import re
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
-from PIL import Image, UnidentifiedImageError
-from storage3.exceptions import StorageApiError
-from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from book_enrichment.database import Database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.handshake import refuse_mismatch
-from book_enrichment.providers import Permit, ProviderUnavailable, user_agent
-from book_enrichment.providers.http import described, retry_after_seconds
+from book_enrichment.images import (
+    NEEDS_STORAGE,
+    CoverRefused,
+    CoverStorage,
+    Downloader,
+    StorageUnavailable,
+    make_thumbnail,
+    open_storage,
+)
+from book_enrichment.images.download import RETRY_SECONDS
+from book_enrichment.providers import NotPermitted, ProviderUnavailable
 from book_enrichment.records import ClaimedCover, CoverReport
 from book_enrichment.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-BUCKET = "covers"
-BOX = (240, 360)
-"""What a cover is shrunk to fit into, pixels: twice the size of a card in a list."""
-QUALITIES = (75, 60, 45, 30, 15)
-"""WebP qualities, tried in turn until the image is small enough; the first does for nearly every cover."""
-LEAST_SIDE, LARGEST_SIDE = 50, 4000
-"""Pixels. Smaller is no cover; a larger one would take 64 MB and more to decode."""
-MOST_SCANS = 64
-"""Of a JPEG file. A progressive one has about ten; thousands of empty ones would keep the decoder busy."""
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""By EXIF orientation."""
-SIDEWAYS = tuple(TURNS[orientation] for orientation in (5, 6, 7, 8))
-HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
-"""httpx passes a backslash on as part of a name, and `evil.example\\.archive.org` ends like a listed one."""
-MOST_REDIRECTS = 3
-DOWNLOAD_SECONDS = 30.0
-CACHE_SECONDS = str(365 * 24 * 3600)  # an image never changes under its name
 
 GRANT_SECONDS = 1.5  # as in worker.py: a grant is to be used within 2 s
 LONGEST_WAIT_SECONDS = 60.0
@@ -76,361 +45,9 @@ LONGEST_WAIT_SECONDS = 60.0
 # a download and an upload still have to fit behind it.
 LATEST_CALL = 2 / 3
 LONGEST_SLEEP_SECONDS = 30.0
-RETRY_SECONDS = 60.0
 # The cover under which the server failed comes last: it may be the one that makes it fail.
 TROUBLED_SECONDS = 600.0
 STORAGE_RETRY_SECONDS = 300.0
-
-NEEDS_STORAGE = (
-    "covers are not stored from here: that takes SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY, "
-    "because Supabase Storage speaks HTTP; until then they stay hot-linked"
-)
-
-
-class CoverRefused(Exception):
-    """This image will not do, now or later: no such file, no image, a placeholder, from elsewhere."""
-
-
-class StorageUnavailable(Exception):
-    """The bucket took nothing: unreachable, full, missing, or the key is wrong. Not the image's fault."""
-
-
-class NotPermitted(Exception):
-    """The permit said no: the request was not sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Thumbnail:
-    """What is stored for a cover."""
-
-    data: bytes  # WebP
-    width: int
-    height: int
-
-    @property
-    def sha256(self) -> str:
-        """Of the bytes: the same image has the same name."""
-        return hashlib.sha256(self.data).hexdigest()
-
-    @property
-    def path(self) -> str:
-        """Within the bucket."""
-        return f"openlibrary/{self.sha256[:32]}.webp"
-
-
-# Checking and shrinking
-
-
-def image_format(data: bytes) -> str:
-    """JPEG, PNG, WEBP or GIF, by the first bytes. Raises CoverRefused for anything else."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[:6] in (b"GIF87a", b"GIF89a"):
-        return "GIF"
-    raise CoverRefused("not a JPEG, PNG, WebP or GIF")
-
-
-def make_thumbnail(data: bytes, most_bytes: int = 30_720, placeholders: Sequence[str] = ()) -> Thumbnail:
-    """A WebP of at most `most_bytes` that fits BOX, from a file that nobody has looked at yet.
-
-    `placeholders`: md5 or sha256 digests of files that only say "there is no image". Only the first frame of
-    an animation is read. Takes up to some 100 ms of a processor: call it in a thread.
-
-    Raises CoverRefused.
-    """
-    kind = image_format(data)
-    digests = {hashlib.md5(data, usedforsecurity=False).hexdigest(), hashlib.sha256(data).hexdigest()}
-    if digests.intersection(placeholders):
-        raise CoverRefused("a placeholder that says there is no image")
-    if kind == "JPEG" and data.count(b"\xff\xda") > MOST_SCANS:
-        raise CoverRefused(f"a JPEG of more than {MOST_SCANS} scans")
-    try:
-        with Image.open(io.BytesIO(data), formats=(kind,)) as image:
-            width, height = image.size
-            # The header is read, no pixel is decoded yet.
-            if (width, height) == (1, 1):
-                raise CoverRefused("a placeholder of one pixel")
-            if min(width, height) < LEAST_SIDE or max(width, height) > LARGEST_SIDE:
-                raise CoverRefused(f"{width} x {height} pixels")
-            if kind == "JPEG":
-                image.draft("RGB", (2 * BOX[1], 2 * BOX[1]))  # decodes at a fraction of the size
-            return _encoded(_shrunk(image), most_bytes)
-    except CoverRefused:
-        raise
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise CoverRefused("too many pixels") from error
-    except UnidentifiedImageError as error:
-        raise CoverRefused(f"a broken {kind}") from error
-    except Exception as error:
-        # For broken files Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error …
-        raise CoverRefused(f"a broken {kind}: {type(error).__name__}") from error
-
-
-def _shrunk(image: Image.Image) -> Image.Image:
-    """Upright, within BOX, RGB on white, and nothing else: no profile, no text comes along."""
-    turn = _turn(image)
-    if image.mode not in ("L", "LA", "RGB", "RGBA"):
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    is_sideways = turn in SIDEWAYS
-    image.thumbnail(BOX[::-1] if is_sideways else BOX, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        flat = Image.new("RGB", image.size, "white")
-        flat.paste(image, mask=image.getchannel("A"))
-    else:
-        flat = Image.new("RGB", image.size)
-        flat.paste(image.convert("RGB"))
-    return flat if turn is None else flat.transpose(turn)
-
-
-def _turn(image: Image.Image) -> Image.Transpose | None:
-    """What the camera says it takes to set the image upright."""
-    try:
-        return TURNS.get(image.getexif().get(0x0112, 1))
-    except Exception:  # broken metadata of a good image
-        return None
-
-
-def _encoded(image: Image.Image, most_bytes: int) -> Thumbnail:
-    for quality in QUALITIES:
-        file = io.BytesIO()
-        image.save(file, "WEBP", quality=quality, method=4)
-        if file.tell() <= most_bytes:
-            return Thumbnail(file.getvalue(), image.width, image.height)
-    raise CoverRefused(f"larger than {most_bytes} bytes at any quality")
-
-
-# Downloading
-
-Resolve = Callable[[str], Awaitable[list[str]]]
-
-
-async def resolve(host: str) -> list[str]:
-    """Every address a name has, as the system resolves it."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    return [str(address[4][0]) for address in found]
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is of the open internet: not loopback, private, link-local, multicast, reserved.
-
-    Addresses that carry an IPv4 address in them (mapped, 6to4, Teredo, NAT64) are as public as that one.
-    """
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in ipaddress.ip_network("64:ff9b::/96"):
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is None and ip in ipaddress.ip_network("::/96"):
-            return False  # IPv4-compatible, long out of use
-        if inner is not None:
-            return is_public(str(inner))
-        if ip.is_site_local:
-            return False
-    return ip.is_global and not (
-        ip.is_multicast or ip.is_reserved or ip.is_loopback or ip.is_link_local or ip.is_unspecified
-    )
-
-
-def is_allowed_host(host: str, hosts: Sequence[str]) -> bool:
-    """Whether a host is on the list; `*.name` stands for every host below name."""
-    return any(
-        host == allowed or (allowed.startswith("*.") and host.endswith(allowed[1:]) and host != allowed[1:])
-        for allowed in hosts
-    )
-
-
-class Downloader:
-    """GETs images from allow-listed hosts over https.
-
-    Args:
-        client: redirects are followed here and not there; proxies of the environment should be off in it,
-            or the address that was checked is not the one that is asked.
-        contact: e-mail or web address for the User-Agent.
-        resolve: how names become addresses.
-        stand_in: for tests and the demo: requests for every allow-listed host go to this server instead,
-            wherever it is. The rules for URLs hold as before.
-    """
-
-    def __init__(
-        self,
-        client: httpx.AsyncClient,
-        contact: str,
-        resolve: Resolve = resolve,
-        stand_in: str | None = None,
-    ) -> None:
-        self.client = client
-        self.headers = {
-            "User-Agent": user_agent(contact),
-            "Accept": "image/*",
-            "Accept-Encoding": "identity",
-        }
-        self.resolve = resolve
-        self.stand_in = httpx.URL(stand_in) if stand_in else None
-
-    async def download(
-        self,
-        url: str,
-        hosts: Sequence[str],
-        most_bytes: int,
-        permit: Permit,
-        name: str = "openlibrary_covers",
-    ) -> bytes:
-        """The bytes behind `url`, unchecked. `permit` is asked before each request.
-
-        Raises CoverRefused, ProviderUnavailable (for the provider called `name`) or NotPermitted.
-        """
-        here = checked_url(url, hosts)
-        for _ in range(1 + MOST_REDIRECTS):
-            target, extensions = await self._pinned(here, name)
-            if not await permit():
-                raise NotPermitted
-            reply = await self._get(here, target, extensions, most_bytes, name)
-            if isinstance(reply, bytes):
-                return reply
-            here = checked_url(reply, hosts)
-        raise CoverRefused(f"more than {MOST_REDIRECTS} redirects")
-
-    async def _get(
-        self, url: httpx.URL, target: httpx.URL, extensions: dict[str, Any], most_bytes: int, name: str
-    ) -> bytes | str:
-        """The body of a 200, or the URL a redirect names."""
-        timeout = httpx.Timeout(15.0, connect=5.0)
-        request = self.client.build_request(
-            "GET", target, headers=self.headers | {"Host": url.host}, extensions=extensions, timeout=timeout
-        )
-        try:
-            async with asyncio.timeout(DOWNLOAD_SECONDS):
-                reply = await self.client.send(request, stream=True, follow_redirects=False)
-                try:
-                    if reply.is_redirect:
-                        return str(url.join(reply.headers["location"]))
-                    _check_status(reply, name)
-                    return await _body(reply, most_bytes)
-                finally:
-                    await reply.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise ProviderUnavailable(name, "unreachable", described(error)) from error
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise ProviderUnavailable(name, "timeout", described(error)) from error
-        except httpx.HTTPError as error:
-            if "location header" in str(error):  # httpx reads it even where it is not to follow
-                raise CoverRefused("a redirect to no URL") from error
-            raise ProviderUnavailable(name, "server_error", described(error)) from error
-        except (httpx.InvalidURL, ValueError) as error:
-            raise CoverRefused("a redirect to no URL") from error
-
-    async def _pinned(self, url: httpx.URL, name: str) -> tuple[httpx.URL, dict[str, Any]]:
-        """Where to connect: an address of the host, all of which were looked at; TLS asks for the name."""
-        if self.stand_in is not None:
-            here = self.stand_in
-            return url.copy_with(scheme=here.scheme, host=here.host, port=here.port), {}
-        try:
-            addresses = await self.resolve(url.host)
-        except OSError as error:
-            raise ProviderUnavailable(name, "unreachable", f"{url.host}: {described(error)}") from error
-        if not addresses or not all(is_public(address) for address in addresses):
-            raise CoverRefused(f"{url.host} does not lead to the open internet")
-        return url.copy_with(host=addresses[0]), {"sni_hostname": url.host}
-
-
-def checked_url(url: str, hosts: Sequence[str]) -> httpx.URL:
-    """The URL, if we load images from there. Raises CoverRefused."""
-    try:
-        parsed = httpx.URL(url)
-        host = parsed.host.lower()
-    except (httpx.InvalidURL, ValueError, TypeError) as error:
-        raise CoverRefused("not a URL") from error
-    if parsed.scheme != "https":
-        raise CoverRefused(f"not https: {parsed.scheme[:20]}")
-    if parsed.userinfo or parsed.port not in (None, 443):
-        raise CoverRefused("a URL with a user or a port")
-    if not HOST_NAME.fullmatch(host) or not is_allowed_host(host, hosts):
-        raise CoverRefused(f"not from a host on the list: {host[:100]}")
-    return parsed
-
-
-def _check_status(reply: httpx.Response, name: str) -> None:
-    status = reply.status_code
-    retry_after = retry_after_seconds(reply.headers.get("retry-after"))
-    if status == 200:
-        return
-    if status in (403, 429) or (status == 503 and retry_after is not None):
-        wait = retry_after if retry_after is not None else RETRY_SECONDS
-        raise ProviderUnavailable(name, "rate_limited", f"HTTP {status}", retry_after=wait)
-    if status >= 500:
-        raise ProviderUnavailable(name, "server_error", f"HTTP {status}", retry_after=retry_after)
-    raise CoverRefused(f"HTTP {status}")
-
-
-async def _body(reply: httpx.Response, most_bytes: int) -> bytes:
-    if reply.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise CoverRefused("compressed although that was not asked for")
-    body = bytearray()
-    async for chunk in reply.aiter_raw():
-        body += chunk
-        if len(body) > most_bytes:
-            raise CoverRefused(f"a file larger than {most_bytes} bytes")
-    return bytes(body)
-
-
-# Storing
-
-
-class CoverStorage(Protocol):
-    """Where thumbnails go."""
-
-    async def store(self, thumbnail: Thumbnail) -> str:
-        """Put it there unless it is there already; its public URL. Raises StorageUnavailable."""
-        ...
-
-
-class SupabaseStorage:
-    """The project's bucket `covers`, through supabase-py."""
-
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
-
-    async def store(self, thumbnail: Thumbnail) -> str:
-        bucket = self._client.storage.from_(BUCKET)
-        options: Any = {"content-type": "image/webp", "cache-control": CACHE_SECONDS, "upsert": "false"}
-        try:
-            await bucket.upload(thumbnail.path, thumbnail.data, options)
-        except StorageApiError as error:
-            # Hosted projects answer 400 with statusCode "409" in the body; the same name is the same image.
-            if str(error.status) != "409" and error.code != "Duplicate":
-                raise StorageUnavailable(f"{error.status} {error.code}: {error.message}"[:300]) from error
-        except (httpx.HTTPError, ValueError, KeyError) as error:
-            raise StorageUnavailable(described(error)) from error
-        return (await bucket.get_public_url(thumbnail.path)).rstrip("?")
-
-
-def can_store(settings: Settings) -> bool:
-    """Whether the settings say where the bucket is, and hold the key to it."""
-    return settings.supabase_url is not None and settings.supabase_service_role_key is not None
-
-
-@asynccontextmanager
-async def open_storage(settings: Settings) -> AsyncIterator[CoverStorage | None]:
-    """The storage of the project the settings name; None without its address and key."""
-    if settings.supabase_url is None or settings.supabase_service_role_key is None:
-        yield None
-        return
-    async with httpx.AsyncClient(timeout=httpx.Timeout(20.0, connect=5.0)) as http:
-        key = settings.supabase_service_role_key.get_secret_value()
-        yield SupabaseStorage(
-            await acreate_client(settings.supabase_url, key, AsyncClientOptions(httpx_client=http))
-        )
-
-
-# The worker
 
 
 @dataclass(slots=True)
@@ -699,15 +316,6 @@ class _Batch:
 
 def _from_now(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
-
-
-def cover_line(covers: CoverReport) -> str:
-    """How storing covers stands, in a sentence or two."""
-    used, budget = covers.bytes / 1e6, covers.budget_bytes / 1e6
-    line = f"Covers: {covers.images} stored, {used:.1f} of {budget:.0f} MB; {covers.pending} to go"
-    if covers.wait_reason == "storage_budget":
-        return line + ". The budget is reached (storage_budget): new covers stay hot-linked."
-    return line + (f" ({covers.wait_reason})." if covers.wait_reason else ".")
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ STATE = """
 """
 WORKER = """
 import asyncio, os, sys
-from book_enrichment.work.covers import SupabaseStorage, open_covers
+from book_enrichment.work.covers import open_covers
 from book_enrichment.database import Database, open_database
 from book_enrichment.settings import Settings
 

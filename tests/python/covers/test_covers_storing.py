@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from book_enrichment.cli import app
 from book_enrichment.database import open_database
+from book_enrichment.images import StorageUnavailable
 from book_enrichment.work import covers
-from book_enrichment.work.covers import StorageUnavailable, open_covers
+from book_enrichment.work.covers import open_covers
 from book_enrichment.work.lookups import Worker, open_worker
 
 QUEUE = """
