@@ -20,7 +20,7 @@ import google_books
 import open_library
 from book_enrichment.providers import Answer, GoogleBooks, Lookup, ProviderUnavailable
 from book_enrichment.settings import Settings
-from book_enrichment.work.lookups import open_worker
+from book_enrichment.work import open_worker
 from google_books import KEY, Shop, error
 from misbehaving import http, misbehaving
 

@@ -28,7 +28,7 @@ from book_enrichment.handshake import VersionMismatch, refuse_mismatch
 from book_enrichment.imports.uploads import Importing
 from book_enrichment.records import ImportProgress
 from book_enrichment.settings import Settings
-from book_enrichment.work.lookups import Worker, open_worker, running
+from book_enrichment.work import Worker, open_worker, running
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from book_enrichment.cli import (
 )
 
 # isort: on
-from book_enrichment.cli.run import tally_table
+from book_enrichment.cli.run import stats_table
 
 __all__ = [
     "app",
@@ -37,6 +37,6 @@ __all__ = [
     "review",
     "run",
     "settings",
+    "stats_table",
     "status",
-    "tally_table",
 ]

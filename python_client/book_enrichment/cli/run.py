@@ -31,7 +31,7 @@ from book_enrichment.cli.common import (
 )
 from book_enrichment.database import Database, NotConfigured
 from book_enrichment.images import NEEDS_STORAGE, can_store
-from book_enrichment.work.lookups import Tally, Worker, open_worker, stopping_on_signals
+from book_enrichment.work import Stats, Worker, open_worker, stopping_on_signals
 
 ENQUEUE_WORKS = 1000  # what enqueue_enrichment takes in one call
 
@@ -51,7 +51,7 @@ def run(
 
     Stops on Ctrl-C or SIGTERM, and gives back what it holds. Any number may run."""
 
-    async def work() -> Tally:
+    async def work() -> Stats:
         settings = read_settings()
         if not settings.contact:
             err.print("[yellow]ENRICHMENT_CONTACT is not set[/]: only the cache is used, Open Library waits.")
@@ -61,11 +61,11 @@ def run(
             with stopping_on_signals(worker), _watching(worker):
                 return await worker.run(drain=drain, patience=patience)
 
-    tally = finish(work())
+    stats = finish(work())
     if as_json:
-        print_json(dataclasses.asdict(tally))
+        print_json(dataclasses.asdict(stats))
     else:
-        out.print(tally_table(tally))
+        out.print(stats_table(stats))
 
 
 @app.command(
@@ -96,32 +96,32 @@ def serve(
         give_up(BAD_USAGE, error.message, error.hint)
 
 
-def tally_table(tally: Tally) -> Table:
+def stats_table(stats: Stats) -> Table:
     """What a worker has done, for people; the same table lives on screen while it works."""
     table = Table.grid(padding=(0, 2))
-    table.add_row("answered from the cache", str(tally.swept))
-    table.add_row("claimed", str(tally.claimed))
-    for state, count in tally.applied.items():
+    table.add_row("answered from the cache", str(stats.swept))
+    table.add_row("claimed", str(stats.claimed))
+    for state, count in stats.applied.items():
         table.add_row("  back for the next look-up" if state == "pending" else f"  {state}", str(count))
-    for reason, count in tally.released.items():
+    for reason, count in stats.released.items():
         table.add_row(f"  released: {reason}", str(count))
-    if tally.failed or tally.dropped:
-        table.add_row("  failed, dropped", f"{tally.failed}, {tally.dropped}")
-    table.add_row("covers", str(tally.covers))
-    for provider, calls in tally.calls.items():
+    if stats.failed or stats.dropped:
+        table.add_row("  failed, dropped", f"{stats.failed}, {stats.dropped}")
+    table.add_row("covers", str(stats.covers))
+    for provider, calls in stats.calls.items():
         table.add_row(f"calls to {provider}", str(calls))
-    if tally.pending:
-        table.add_row("still waiting", f"{tally.pending} ({tally.wait_reason})")
-    table.add_row("seconds", f"{tally.seconds:.1f}")
+    if stats.pending:
+        table.add_row("still waiting", f"{stats.pending} ({stats.wait_reason})")
+    table.add_row("seconds", f"{stats.seconds:.1f}")
     return table
 
 
 class _watching:
-    """The worker's tally on the screen while the block runs; log lines instead where nobody looks."""
+    """The worker's stats on the screen while the block runs; log lines instead where nobody looks."""
 
     def __init__(self, worker: Worker) -> None:
         self._live = Live(
-            get_renderable=lambda: tally_table(worker.tally),
+            get_renderable=lambda: stats_table(worker.stats),
             console=err,
             transient=True,
             refresh_per_second=4,

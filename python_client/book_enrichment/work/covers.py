@@ -8,21 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
-
 from book_enrichment.database import Database
-from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
-from book_enrichment.handshake import refuse_mismatch
+from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.images import (
     NEEDS_STORAGE,
     CoverRefused,
@@ -30,28 +23,24 @@ from book_enrichment.images import (
     Downloader,
     StorageUnavailable,
     make_thumbnail,
-    open_storage,
 )
 from book_enrichment.images.download import RETRY_SECONDS
 from book_enrichment.providers import NotPermitted, ProviderUnavailable
-from book_enrichment.records import ClaimedCover, CoverReport
-from book_enrichment.settings import Settings
+from book_enrichment.records import ClaimedCover, CoverReport, Setting
+from book_enrichment.work.leases import Calls, DeferReason, Lease, from_now
+from book_enrichment.work.loop import Loop, log_database, log_end
 
 logger = logging.getLogger(__name__)
 
-GRANT_SECONDS = 1.5  # as in worker.py: a grant is to be used within 2 s
-LONGEST_WAIT_SECONDS = 60.0
-# No download begins later than this part of a claim's life, which the database names (stale_after_seconds):
-# a download and an upload still have to fit behind it.
-LATEST_CALL = 2 / 3
-LONGEST_SLEEP_SECONDS = 30.0
+# A download ends within 30 s (`DOWNLOAD_SECONDS`); an upload and handing back the batch still have to follow.
+CALL_SECONDS = 100.0
 # The cover under which the server failed comes last: it may be the one that makes it fail.
 TROUBLED_SECONDS = 600.0
 STORAGE_RETRY_SECONDS = 300.0
 
 
 @dataclass(slots=True)
-class CoverTally:
+class CoverStats:
     """What a cover worker has done so far, and what was left when it last looked."""
 
     claimed: int = 0
@@ -65,11 +54,11 @@ class CoverTally:
     wait_reason: str | None = None
 
 
-class CoverWorker:
+class CoverWorker(Loop):
     """Carries covers from the provider to the bucket. Any number may run, in any number of processes.
 
     Args:
-        database: through either transport.
+        database: over either transport.
         downloader: None where nobody is named as contact; then nothing is claimed.
         storage: None where there is no way to the bucket; then nothing is claimed.
         name: who holds a cover, as the queue shows it; host and process id when not given.
@@ -82,72 +71,43 @@ class CoverWorker:
         storage: CoverStorage | None,
         name: str | None = None,
     ) -> None:
-        self.database = database
+        super().__init__(database, name)
         self.downloader = downloader
         self.storage = storage
-        self.name = name or f"{socket.gethostname()}:{os.getpid()}"
-        self.tally = CoverTally()
-        self.stopped = False
-        self._patience: float | None = None  # set: end once the rest waits for longer than this
-        self._alarm = asyncio.Event()
-        self._carrying: asyncio.Task[None] | None = None
+        self.stats: CoverStats = CoverStats()
         self._said = False
-        self.claim_seconds = 0.0  # how long a claim lives; the database names it
-        self._fits = False  # the database's version
-
-    def wake(self) -> None:
-        """There may be something new: look now instead of at the end of the sleep."""
-        self._alarm.set()
-
-    def stop(self) -> None:
-        """Cut the cover at hand short, give back what is held, and let `run` return. There is no going on."""
-        self.stopped = True
-        self._alarm.set()
-        if self._carrying is not None:
-            self._carrying.cancel()
 
     def finish(self, patience: float = 90.0) -> None:
         """Let `run` return once all that is left waits for longer than `patience` seconds."""
         self._patience = patience
-        self._alarm.set()
+        self.wake()
 
-    async def run(self) -> CoverTally:
+    async def run(self) -> CoverStats:
         """Work until stopped or finished. A database that is away is waited for, but not when finishing.
 
         Raises:
             Forbidden: the key or role may not call the service verbs.
         """
-        idle = 0
-        while not self.stopped:
-            due_in: float | None = None
-            patience = self._patience  # whoever asks to finish wants another look first
-            try:
-                if not self._fits:
-                    await refuse_mismatch(self.database)
-                    settings = {each.name: each.value for each in await self.database.configure_enrichment()}
-                    self.claim_seconds = float(settings["stale_after_seconds"] or 0)
-                    self._fits = True
-                report = await self.database.enrichment_covers()
-                self.tally.pending, self.tally.wait_reason = report.pending, report.wait_reason
-                if report.cover_mode == "thumbnail" and self._can_store():
-                    due_in = report.due_in
-                if due_in == 0 and (await self._round(report) or report.wait_reason == "backfill"):
-                    idle = 0
-                    continue
-            except Forbidden:
-                raise
-            except EnrichmentError as error:
-                if patience is not None and not isinstance(error, DatabaseUnavailable):
-                    raise
-                extra = {"action": "wait_for_database", "code": error.code}
-                logger.warning("database: %s", error, extra=extra)
-            if patience is not None and (due_in is None or due_in == 0 or due_in >= patience):
-                break
-            # Due, but in another worker's hands: look less and less often.
-            idle = idle + 1 if due_in == 0 else 0
-            seconds = LONGEST_SLEEP_SECONDS if due_in is None else 2.0**idle if idle else due_in
-            await self._pause(min(seconds, LONGEST_SLEEP_SECONDS))
-        return self.tally
+        try:
+            await self._work()
+        except DatabaseUnavailable as error:
+            log_database(error)
+        return self.stats
+
+    def count_call(self, provider: str) -> None:
+        """A call to a provider is about to go out."""
+        super().count_call(provider)
+        self.stats.calls += 1
+
+    def _is_drained(self, due_in: float | None, patience: float) -> bool:
+        """What is due now is in another worker's hands."""
+        return not due_in or due_in >= patience
+
+    def _outlasts(self, error: EnrichmentError, patience: float | None) -> bool:
+        return patience is None
+
+    async def _settings(self) -> Sequence[Setting]:
+        return await self.database.configure_enrichment()
 
     def _can_store(self) -> bool:
         missing = NEEDS_STORAGE if self.storage is None else None
@@ -158,118 +118,109 @@ class CoverWorker:
             self._said = True
         return missing is None
 
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._alarm.wait()
-        except TimeoutError:
-            return
-        if not self.stopped:
-            self._alarm.clear()
+    async def _turn(self) -> tuple[bool, float | None]:
+        await self._agree()
+        report = await self.database.enrichment_covers()
+        self.stats.pending, self.stats.wait_reason = report.pending, report.wait_reason
+        due_in = report.due_in if report.cover_mode == "thumbnail" and self._can_store() else None
+        moved = due_in == 0 and (await self._round(report) or report.wait_reason == "backfill")
+        return moved, due_in
 
     async def _round(self, report: CoverReport) -> bool:
         """Claim some covers and settle each; true when there was one."""
+        batch = CoverBatch(self, report, Lease(self.claim_seconds, CALL_SECONDS))
         covers = await self.database.claim_covers(self.name)
-        self.tally.claimed += len(covers)
-        batch = _Batch(self, report)
+        self.stats.claimed += len(covers)
         try:
-            for cover in covers:
-                self._carrying = asyncio.create_task(batch.carry(cover))
-                await self._carrying
-        except asyncio.CancelledError:
-            if not self.stopped:
-                raise
+            await self._unless_stopped(batch.carry(covers))
         finally:
-            self._carrying = None
             await batch.settle(covers)
         return bool(covers)
 
 
-class _Batch:
+class CoverBatch:
     """The covers of one claim on their way."""
 
-    def __init__(self, worker: CoverWorker, report: CoverReport) -> None:
+    def __init__(self, worker: CoverWorker, report: CoverReport, lease: Lease) -> None:
         self._worker = worker
         self._report = report
-        self._claimed_at = time.monotonic()
+        self._lease = lease
         self._results: list[dict[str, Any]] = []
         self._refusals: dict[ClaimedCover, str] = {}
         self._crashes: dict[ClaimedCover, str] = {}
-        self._excuse: tuple[str, datetime | None] | None = None  # why those not asked for have to wait
-        self._troubled: tuple[ClaimedCover, str, datetime] | None = None
-        self._limits = ""
-        self._unreported = 0  # requests that were answered
+        self._deferred: DeferReason | None = None  # why those not asked for have to wait
+        self._troubled: dict[ClaimedCover, DeferReason] = {}
 
-    async def carry(self, cover: ClaimedCover) -> None:
-        """One cover from its URL to the bucket; what became of it is kept for `settle`."""
-        worker, report = self._worker, self._report
-        if self._excuse is not None or worker.stopped or worker.downloader is None or worker.storage is None:
+    async def carry(self, covers: Sequence[ClaimedCover]) -> None:
+        """One cover after the other, until one of them shows that the next would fare no better."""
+        for cover in covers:
+            calls = Calls(self._worker, f"{cover.provider}_covers", self._lease)
+            try:
+                await self._carry(cover, calls)
+            except EnrichmentError:
+                raise
+            except Exception as error:
+                # A fault of ours under this cover: it spends an attempt, or it would come back for ever.
+                self._crashes[cover] = f"{type(error).__name__}: {error}"
+                logger.exception("unexpected", extra={"action": "cover", "cover_id": str(cover.cover_id)})
+
+    async def _carry(self, cover: ClaimedCover, calls: Calls) -> None:
+        """What became of a cover is kept for `settle`."""
+        if self._deferred is not None:
             return
-        self._limits = f"{cover.provider}_covers"
         try:
-            data = await worker.downloader.download(
-                cover.source_url, report.hosts, report.download_bytes, self._permit, self._limits
-            )
-            await self._report_calls()
-            thumbnail = await asyncio.to_thread(make_thumbnail, data, report.image_bytes, report.placeholders)
-            url = await worker.storage.store(thumbnail)
+            self._results.append(await self._stored(cover, calls))
         except CoverRefused as refusal:
             self._refusals[cover] = str(refusal)
-            await self._report_calls()
+            await calls.report()
         except NotPermitted:
-            pass  # the permit has left the excuse
+            self._deferred = calls.deferred
         except ProviderUnavailable as trouble:
-            logger.warning("%s", trouble, extra={"action": "provider_unavailable", "reason": trouble.reason})
-            self._unreported = 0
-            state = await worker.database.report_provider_calls(**trouble.report())
+            state = await calls.report_trouble(trouble)
             moments = [moment for moment in (state.open_until, state.retry_at) if moment is not None]
-            self._excuse = trouble.reason, max(moments, default=_from_now(RETRY_SECONDS))
-            self._troubled = cover, trouble.reason, max([*moments, _from_now(TROUBLED_SECONDS)])
+            self._deferred = DeferReason(trouble.reason, max(moments, default=from_now(RETRY_SECONDS)))
+            later = max([*moments, from_now(TROUBLED_SECONDS)])
+            self._troubled[cover] = DeferReason(trouble.reason, later)
         except StorageUnavailable as trouble:
             logger.warning("storage: %s", trouble, extra={"action": "storage_unavailable"})
-            self._excuse = "storage", _from_now(STORAGE_RETRY_SECONDS)
-        except EnrichmentError:
-            raise
-        except Exception as error:
-            # A fault of ours under this cover: it spends an attempt, or it would come back for ever.
-            self._crashes[cover] = f"{type(error).__name__}: {error}"
-            logger.exception("unexpected", extra={"action": "cover", "cover_id": str(cover.cover_id)})
-        else:
-            self._results.append(
-                {
-                    "cover_id": str(cover.cover_id),
-                    "claim_token": str(cover.claim_token),
-                    "sha256": thumbnail.sha256,
-                    "storage_path": thumbnail.path,
-                    "cover_url": url,
-                    "bytes": len(thumbnail.data),
-                    "width": thumbnail.width,
-                    "height": thumbnail.height,
-                }
-            )
+            self._deferred = DeferReason("storage", from_now(STORAGE_RETRY_SECONDS))
 
-    async def _report_calls(self) -> None:
-        if self._unreported:
-            await self._worker.database.report_provider_calls(self._limits, succeeded=self._unreported)
-            self._unreported = 0
+    async def _stored(self, cover: ClaimedCover, calls: Calls) -> dict[str, Any]:
+        """From its URL to the bucket; the element that `apply_covers` takes."""
+        downloader, storage, report = self._worker.downloader, self._worker.storage, self._report
+        assert downloader is not None
+        assert storage is not None  # or nothing would have been claimed
+        data = await downloader.download(
+            cover.source_url, report.hosts, report.download_bytes, calls.permit, f"{cover.provider}_covers"
+        )
+        await calls.report()
+        thumbnail = await asyncio.to_thread(make_thumbnail, data, report.image_bytes, report.placeholders)
+        return {
+            "cover_id": str(cover.cover_id),
+            "claim_token": str(cover.claim_token),
+            "sha256": thumbnail.sha256,
+            "storage_path": thumbnail.path,
+            "cover_url": await storage.store(thumbnail),
+            "bytes": len(thumbnail.data),
+            "width": thumbnail.width,
+            "height": thumbnail.height,
+        }
 
     async def settle(self, covers: Sequence[ClaimedCover]) -> None:
         """Give every cover back, one way or another; what cannot be told to the database grows stale."""
-        tally = self._worker.tally
+        stats = self._worker.stats
         if self._results:
             try:
                 for outcome in await self._worker.database.apply_covers(self._results):
-                    tally.applied[outcome.outcome] += 1
+                    stats.applied[outcome.outcome] += 1
                     if outcome.outcome == "applied":
-                        tally.bytes += self._results[outcome.position]["bytes"]
+                        stats.bytes += self._results[outcome.position]["bytes"]
                 logger.info("stored %d covers", len(self._results), extra={"action": "apply_covers"})
             except EnrichmentError as error:
-                self._drop(error)
+                self._worker.drop(error)
         answered = {result["cover_id"] for result in self._results}
         for cover in covers:
-            reason, retry_at = self._excuse or ("stopped", None)
-            if self._troubled is not None and self._troubled[0] == cover:
-                _, reason, retry_at = self._troubled
+            deferred = self._troubled.get(cover, self._deferred or DeferReason("stopped"))
             if str(cover.cover_id) in answered:
                 continue
             try:
@@ -277,55 +228,14 @@ class _Batch:
                     await self._worker.database.fail_cover(
                         cover.cover_id, cover.claim_token, error_text, cover in self._refusals
                     )
-                    tally.refused[error_text] += 1
+                    stats.refused[error_text] += 1
                 else:
                     await self._worker.database.release_cover(
-                        cover.cover_id, cover.claim_token, reason, retry_at
+                        cover.cover_id, cover.claim_token, deferred.reason, deferred.retry_at
                     )
-                    tally.released[reason] += 1
+                    stats.released[deferred.reason] += 1
             except EnrichmentError as error:
-                self._drop(error)
-
-    def _drop(self, error: EnrichmentError) -> None:
-        self._worker.tally.dropped += 1
-        logger.warning("dropped: %s", error, extra={"action": "drop", "code": error.code})
-
-    async def _permit(self) -> bool:
-        """Leave for one request; false when it is too far away, with the excuse left behind."""
-        while not self._worker.stopped:
-            asked_at = time.monotonic()
-            reservation = await self._worker.database.reserve_provider_calls(self._limits, 1)
-            if reservation.granted and time.monotonic() - asked_at > GRANT_SECONDS:
-                continue
-            if reservation.granted:
-                self._worker.tally.calls += 1
-                self._unreported += 1
-                return True
-            wait = reservation.retry_after
-            held = time.monotonic() - self._claimed_at
-            if (
-                wait is None
-                or wait > LONGEST_WAIT_SECONDS
-                or held + wait > LATEST_CALL * self._worker.claim_seconds
-            ):
-                self._excuse = reservation.reason or "rate", None if wait is None else _from_now(wait)
-                return False
-            await self._worker._pause(max(wait, 0.05))
-        return False
-
-
-def _from_now(seconds: float) -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=seconds)
-
-
-@asynccontextmanager
-async def open_covers(settings: Settings, database: Database) -> AsyncIterator[CoverWorker]:
-    """A cover worker with everything it needs, opened from the settings and closed behind it."""
-    async with open_storage(settings) as storage, httpx.AsyncClient(trust_env=False) as client:
-        downloader = None
-        if settings.contact:
-            downloader = Downloader(client, settings.contact, stand_in=settings.covers_url)
-        yield CoverWorker(database, downloader, storage)
+                self._worker.drop(error)
 
 
 @asynccontextmanager
@@ -335,8 +245,8 @@ async def beside(covers: CoverWorker | None, patience: float) -> AsyncIterator[N
         yield
         return
     covers._patience = None  # of the run before, if there was one
-    task = asyncio.create_task(covers.run())
-    task.add_done_callback(_log_end)
+    task = asyncio.create_task(covers.run(), name="the cover worker")
+    task.add_done_callback(log_end)
     try:
         yield
     except BaseException:
@@ -345,8 +255,3 @@ async def beside(covers: CoverWorker | None, patience: float) -> AsyncIterator[N
         raise
     covers.finish(patience)
     await task
-
-
-def _log_end(task: asyncio.Task[CoverTally]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        logger.error("the cover worker ended", exc_info=error, extra={"action": "end"})

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from book_enrichment.database import Database, open_database
 from book_enrichment.images import Downloader, SupabaseStorage, open_storage
 from book_enrichment.settings import Settings
-from book_enrichment.work.covers import CoverWorker
+from book_enrichment.work import CoverWorker
 
 CONTACT = "tests@example.org"
 COVERS = "https://covers.openlibrary.org"

@@ -15,7 +15,7 @@ STATE = """
 """
 WORKER = """
 import asyncio, os, sys
-from book_enrichment.work.covers import open_covers
+from book_enrichment.work import open_covers
 from book_enrichment.database import Database, open_database
 from book_enrichment.settings import Settings
 
@@ -59,7 +59,7 @@ async def test_kill_9_between_upload_and_apply(worker, server, show, query, file
         {"status": "in_progress", "attempts": 1, "url": "https://covers.openlibrary.org/1.jpg"}
     ]
     await worker.run()  # a claim that is not stale is nobody else's
-    assert worker.tally.claimed == 0
+    assert worker.stats.claimed == 0
 
     await query("update enrichment.cover_queue set started_at = now() - interval '6 minutes'")
     await query("select public.reset_stale_enrichment()")
