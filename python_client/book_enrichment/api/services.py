@@ -21,11 +21,11 @@ from fastapi.security import HTTPBearer
 from book_enrichment import __version__
 from book_enrichment.api.auth import Reader, Verifier, verifier
 from book_enrichment.api.models import Health
-from book_enrichment.api.problems import Problem, ProblemRoute, unauthorized
+from book_enrichment.api.problems import Problem, ProblemRoute, problem_of, unauthorized
 from book_enrichment.database import Database, Sessions, open_sessions
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.handshake import VersionMismatch, refuse_mismatch
-from book_enrichment.imports.uploads import Importing
+from book_enrichment.imports.uploads import Uploads
 from book_enrichment.records import ImportProgress
 from book_enrichment.settings import Settings
 from book_enrichment.work import Worker, open_worker, running
@@ -53,7 +53,7 @@ class Services:
     sessions: Sessions
     verifier: Verifier
     worker: Worker | None
-    importing: Importing | None = None
+    uploads: Uploads[Problem] | None = None
     _health: Health | None = None
     _health_at: float = float("-inf")
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -71,10 +71,10 @@ class Services:
 
     def sending(self, progress: ImportProgress) -> dict[str, Any]:
         """Whether rows of an import still arrive, and if not all did, why."""
-        if self.importing is None:
+        if self.uploads is None:
             return {"state": "complete", "problem": None}
-        problem = self.importing.problems.get(progress.import_id)
-        return {"state": self.importing.state(progress), "problem": problem and problem.model()}
+        problem = self.uploads.problems.get(progress.import_id)
+        return {"state": self.uploads.state(progress), "problem": problem and problem.model()}
 
     async def health(self) -> Health:
         """How the app is; at most two seconds old."""
@@ -125,8 +125,8 @@ async def open_services(settings: Settings, with_worker: bool) -> AsyncIterator[
             await stack.enter_async_context(running(worker))
         services = Services(settings, sessions, verifier(settings, client), worker)
         if sessions.service is not None:
-            services.importing = Importing(sessions.service, services.wake)
-            stack.push_async_callback(services.importing.close)
+            services.uploads = Uploads(sessions.service, services.wake, problem_of)
+            stack.push_async_callback(services.uploads.close)
         yield services
 
 
@@ -163,16 +163,16 @@ async def reader_database(request: Request) -> Database:
     return services_of(request).sessions.reader(reader.token, reader.claims)
 
 
-def importing_of(request: Request) -> Importing:
+def uploads_of(request: Request) -> Uploads[Problem]:
     """What writes imports; 501 in an app that may not."""
-    importing = services_of(request).importing
-    if importing is None:
+    uploads = services_of(request).uploads
+    if uploads is None:
         raise Problem(
             501,
             "this app may not write imports",
             "set SUPABASE_SERVICE_ROLE_KEY or DATABASE_URL where it runs",
         )
-    return importing
+    return uploads
 
 
 class ReaderRoute(ProblemRoute):
@@ -185,4 +185,4 @@ class ReaderRoute(ProblemRoute):
 SharedServices = Annotated[Services, Depends(services_of)]
 CurrentReader = Annotated[Reader, Depends(reader_of)]
 ReaderDatabase = Annotated[Database, Depends(reader_database)]
-SharedImporting = Annotated[Importing, Depends(importing_of)]
+SharedUploads = Annotated[Uploads[Problem], Depends(uploads_of)]
