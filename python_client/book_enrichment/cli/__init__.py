@@ -1,8 +1,9 @@
 """The command line, `book-enrichment`: what a person or a script types.
 
 A person sees progress on stderr while it lasts and tables on stdout, or with `--json` one JSON object. What
-every command needs is in the environment (see `settings.py`). A file per subject: `common.py` holds what all
-share, `showing.py` what a value looks like. Exit codes:
+every command needs is in the environment (see `book_enrichment.settings`). A file a command: `common.py`
+holds what all share, `decisions.py` what those that decide do, `showing.py` what a value looks like. Exit
+codes:
 
     0  done; rows of a file that were rejected are listed, the rest is in
     1  `doctor` found something that keeps enrichment from working, `migrate --check` something to do
@@ -14,13 +15,22 @@ share, `showing.py` what a value looks like. Exit codes:
 # In the order of --help.
 # isort: off
 from book_enrichment.cli.common import app
-from book_enrichment.cli import (
+from book_enrichment.cli import (  # noqa: F401
     import_,
+    imports,
     run,
-    decisions,
+    serve,
+    enqueue,
+    approve,
+    dismiss,
+    undo,
     review,
     status,
+    explain,
+    preview,
+    usage,
     migrate,
+    uninstall,
     settings,
     doctor,
 )
@@ -28,15 +38,4 @@ from book_enrichment.cli import (
 # isort: on
 from book_enrichment.cli.run import stats_table
 
-__all__ = [
-    "app",
-    "decisions",
-    "doctor",
-    "import_",
-    "migrate",
-    "review",
-    "run",
-    "settings",
-    "stats_table",
-    "status",
-]
+__all__ = ["app", "stats_table"]

@@ -1,4 +1,4 @@
-"""What a person decides: approve, dismiss, take back. One row by its id, all rows of a kind, or an import."""
+"""What `approve`, `dismiss` and `undo` share: a row by its id, or all rows that some filters let through."""
 
 from __future__ import annotations
 
@@ -16,21 +16,16 @@ from rich.text import Text
 
 from book_enrichment.cli.common import (
     BAD_USAGE,
-    DECIDING,
-    AsJson,
-    ForReader,
     acting_database,
-    app,
-    as_dicts,
     err,
     finish,
     give_up,
     out,
     print_json,
 )
-from book_enrichment.cli.showing import FIELDS, field_label, field_names, fields_told, in_order, text
+from book_enrichment.cli.showing import FIELDS, field_label, fields_told, in_order
 from book_enrichment.database import Database
-from book_enrichment.records import MatchingOutcome, ReviewOutcome, UndoOutcome
+from book_enrichment.records import MatchingOutcome, ReviewOutcome
 
 DONE = {"approve": "approved", "dismiss": "dismissed"}
 
@@ -71,86 +66,8 @@ OfFields = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-@app.command(
-    rich_help_panel=DECIDING,
-    epilog="Example: book-enrichment approve 0199… --field cover   or   "
-    "book-enrichment approve --all --confidence high --yes",
-)
-def approve(
-    queue_id: QueueId = None,
-    fields: OfFields = None,
-    candidate: Annotated[
-        str | None,
-        typer.Option(help="Of several books that fit, this one (provider:work_key, as status lists it)."),
-    ] = None,
-    all_: All = False,
-    confidence: OfConfidence = None,
-    provider: OfProvider = None,
-    sentence: OfSentence = None,
-    import_id: OfImport = None,
-    yes: Yes = False,
-    user: ForReader = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write what was proposed for a row in review, where the field is still empty.
-
-    With --all first counts what would be written, and asks; where nobody can be asked, --yes writes."""
-    wanted = None if not fields else field_names(fields)
-    if _is_for_all(queue_id, all_, confidence, provider, sentence, import_id):
-        if candidate:
-            give_up(BAD_USAGE, "--candidate chooses for one row, by its id")
-
-        async def decide(database: Database, is_dry_run: bool) -> MatchingOutcome:
-            return await database.approve_matching(
-                confidence, provider, sentence, import_id, wanted, is_dry_run
-            )
-
-        _decide_all("approve", decide, yes, user, as_json)
-    else:
-        assert queue_id is not None
-
-        async def work() -> ReviewOutcome | None:
-            async with acting_database(user) as database:
-                return await database.approve_enrichment(queue_id, wanted, candidate)
-
-        _show_decision("approved", finish(work()), as_json)
-
-
-@app.command(
-    rich_help_panel=DECIDING,
-    epilog="Example: book-enrichment dismiss 0199…   or   book-enrichment dismiss --all --confidence low",
-)
-def dismiss(
-    queue_id: QueueId = None,
-    all_: All = False,
-    confidence: OfConfidence = None,
-    provider: OfProvider = None,
-    sentence: OfSentence = None,
-    import_id: OfImport = None,
-    yes: Yes = False,
-    user: ForReader = None,
-    as_json: AsJson = False,
-) -> None:
-    """Not this book: close a row in review, and never propose its candidates for the book again.
-
-    With --all first counts, and asks; where nobody can be asked, --yes dismisses."""
-    if _is_for_all(queue_id, all_, confidence, provider, sentence, import_id):
-
-        async def decide(database: Database, is_dry_run: bool) -> MatchingOutcome:
-            return await database.dismiss_matching(confidence, provider, sentence, import_id, is_dry_run)
-
-        _decide_all("dismiss", decide, yes, user, as_json)
-    else:
-        assert queue_id is not None
-
-        async def work() -> ReviewOutcome | None:
-            async with acting_database(user) as database:
-                return await database.dismiss_enrichment(queue_id)
-
-        _show_decision("dismissed", finish(work()), as_json)
-
-
-def _is_for_all(queue_id: UUID | None, all_: bool, *filters: object) -> bool:
+def is_for_all(queue_id: UUID | None, all_: bool, *filters: object) -> bool:
+    """Whether all rows are meant, not one; anything in between ends the program."""
     if all_ == (queue_id is not None):
         give_up(
             BAD_USAGE, "name one row by its id, or --all", "book-enrichment status needs_review lists ids"
@@ -160,7 +77,8 @@ def _is_for_all(queue_id: UUID | None, all_: bool, *filters: object) -> bool:
     return all_
 
 
-def _show_decision(done: str, outcome: ReviewOutcome | None, as_json: bool) -> None:
+def show_decision(done: str, outcome: ReviewOutcome | None, as_json: bool) -> None:
+    """What became of one row."""
     if outcome is None:  # zero rows: there was nothing to do
         give_up(BAD_USAGE, "the database did nothing")
     if as_json:
@@ -179,7 +97,9 @@ def decision_line(done: str, outcome: ReviewOutcome) -> Text:
     return line
 
 
-def _decide_all(action: str, decide: Decide, yes: bool, user: str | None, as_json: bool) -> None:
+def decide_all(action: str, decide: Decide, yes: bool, user: str | None, as_json: bool) -> None:
+    """Count, ask, and decide about all of them."""
+
     async def count() -> MatchingOutcome:
         async with acting_database(user) as database:
             return await decide(database, True)
@@ -192,7 +112,7 @@ def _decide_all(action: str, decide: Decide, yes: bool, user: str | None, as_jso
         expected = finish(count())
         if not as_json:
             out.print(matching_view(action, expected))
-        if as_json or not _can_ask():
+        if as_json or not can_ask():
             if as_json:
                 print_json(dataclasses.asdict(expected))
             err.print(f"This was the count, nothing is changed: add --yes to {action}.")
@@ -232,68 +152,6 @@ def matching_view(action: str, outcome: MatchingOutcome) -> Table:
     return table
 
 
-def _can_ask() -> bool:
+def can_ask() -> bool:
+    """Whether there is somebody who can answer."""
     return sys.stdin.isatty() and err.is_terminal
-
-
-@app.command(
-    rich_help_panel=DECIDING,
-    epilog="Example: book-enrichment undo 0199…   or   book-enrichment undo --import 5d3c…",
-)
-def undo(
-    queue_id: Annotated[
-        UUID | None, typer.Argument(metavar="[QUEUE_ID]", help="What this row has written.")
-    ] = None,
-    import_id: Annotated[
-        UUID | None, typer.Option("--import", help="What this import and its rows have written.")
-    ] = None,
-    yes: Yes = False,
-    user: ForReader = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take back what was written, and only that: a value that was edited since is kept, and named."""
-    if (queue_id is None) == (import_id is None):
-        give_up(BAD_USAGE, "name a row by its id, or --import ID, one of the two")
-
-    async def work() -> list[UndoOutcome]:
-        async with acting_database(user) as database:
-            if import_id is not None:
-                return await _undo_import(database, import_id)
-            assert queue_id is not None
-            outcome = await database.undo_enrichment(queue_id)
-            return [outcome] if outcome else []
-
-    if import_id is not None and not yes:
-        if not _can_ask():
-            give_up(BAD_USAGE, "nobody can be asked whether the whole import is to be undone", "add --yes")
-        if not typer.confirm("Undo all that this import has written? Its books stay on the shelf.", err=True):
-            return
-    outcomes = finish(work())
-    if as_json:
-        print_json({"items": as_dicts(outcomes)})
-    else:
-        for outcome in outcomes:
-            out.print(Text(f"{outcome.queue_id or outcome.work_id}: ").append_text(undo_line(outcome)))
-        if not outcomes:
-            out.print("There is nothing to undo.")
-
-
-async def _undo_import(database: Database, import_id: UUID) -> list[UndoOutcome]:
-    """Call after call, 1,000 books each, until nothing changes any more; one line a book."""
-    outcomes: dict[object, UndoOutcome] = {}
-    while lines := await database.undo_import(import_id):
-        for line in lines:
-            outcomes.setdefault(line.queue_id or line.work_id, line)
-        if all(line.reason for line in lines):
-            break
-    return list(outcomes.values())
-
-
-def undo_line(outcome: UndoOutcome) -> Text:
-    """What was taken back, what was kept, or why nothing was done."""
-    if outcome.reason:
-        return text(outcome.reason)
-    line = Text(f"took back {fields_told(outcome.fields_restored)}")
-    if outcome.fields_kept:
-        line.append(f"; kept {fields_told(outcome.fields_kept)}, edited since")
-    return line
