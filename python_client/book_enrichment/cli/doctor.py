@@ -86,7 +86,7 @@ async def examination() -> AsyncIterator[HealthCheck]:
     except ValidationError as error:
         yield fail("environment", wrong_variables(error), "correct these environment variables")
         return
-    for check in door_checks(settings):
+    for check in transport_checks(settings):
         yield check
     yield serve_check(settings)
     try:
@@ -108,7 +108,7 @@ async def examination() -> AsyncIterator[HealthCheck]:
         yield refused(error, settings)
 
 
-def door_checks(settings: Settings) -> Iterator[HealthCheck]:
+def transport_checks(settings: Settings) -> Iterator[HealthCheck]:
     """Which way leads to the database, and whether its key looks like one."""
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
