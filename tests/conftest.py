@@ -8,6 +8,7 @@ environment is refused.
 import itertools
 import os
 import socket
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
@@ -78,6 +79,23 @@ def empty(stack: Stack, database: str) -> Callable[[], None]:
             _restore_rows(connection)
 
     return empty
+
+
+class Clock:
+    """The time of claims, as workers see it: as it is, and `seconds` later."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """`clock.seconds += 25`: for every claim that a worker of this process holds, 25 s have passed."""
+    clock = Clock()
+    monkeypatch.setattr("book_enrichment.work.leases.time", clock)
+    return clock
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """What can go wrong between us and the database, as a tree.
 
 The SQL functions refuse with a code, a message that names the row, and a hint that says what to do next.
-Python turns each code into one class and reads nothing else: both doors call `error_for` with whatever code
-they were given.
+Python turns each code into one class and reads nothing else: both transports call `error_for` with whatever
+code they were given.
 
     EnrichmentError              anything the database refused (also codes without a class of their own)
     ├── NotFound                 PT404: no such row, or no such row for this caller

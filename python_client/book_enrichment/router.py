@@ -1,7 +1,7 @@
 """The REST API for a FastAPI app that is already there, and what the app's own routes may use of it.
 
 app = FastAPI()
-app.include_router(create_router())    # routes under /api/v1/enrichment; doors and worker in its own lifespan
+app.include_router(create_router())    # routes under /api/v1/enrichment; its lifespan opens the database
 
 
 @app.get("/works/{work_id}")

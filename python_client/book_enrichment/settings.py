@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     )
 
     supabase_url: Annotated[str | None, Field(validation_alias="SUPABASE_URL", pattern=WEB_ADDRESS)] = None
-    """Address of the project, `https://<ref>.supabase.co`. With the service role key: the PostgREST door."""
+    """Address of the project, `https://<ref>.supabase.co`. With the service role key: through PostgREST."""
 
     supabase_service_role_key: Annotated[
         SecretStr | None, Field(validation_alias="SUPABASE_SERVICE_ROLE_KEY")
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         AfterValidator(lambda address: address and _postgres_address(address)),
         Field(validation_alias="DATABASE_URL"),
     ] = None
-    """`postgresql://…` for the direct door; wins when both are set. Secret, since it carries a password."""
+    """`postgresql://…` straight to Postgres; wins when both are set. Secret, since it carries a password."""
 
     supabase_anon_key: Annotated[str | None, Field(validation_alias="SUPABASE_ANON_KEY")] = None
     """The public API key (anon or publishable): what the API sends along with a reader's own token."""

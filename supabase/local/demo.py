@@ -32,13 +32,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 import open_library
-from book_enrichment.cli import tally_table
+from book_enrichment.cli import stats_table
 from book_enrichment.database import open_database
 from book_enrichment.imports import read_export_file
 from book_enrichment.imports.sending import import_export
 from book_enrichment.records import WorkStatus
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Tally, open_worker
+from book_enrichment.work import Stats, open_worker
 from packages import LOCAL, PlatformError
 from stack import Stack, refuse_foreign_project
 
@@ -107,7 +107,7 @@ async def demo(stack: Stack, live: bool, contact: str) -> dict[str, Any]:
             console.print(f"{len(outcomes)} rows of {CSV.name} imported: {told}.")
 
             cached = await wait_for_cron(connection, known) if known else set()
-            tally = await work(stack, contact, live)
+            stats = await work(stack, contact, live)
             work_ids = [outcome.work_id for outcome in outcomes if outcome.work_id]
             states = {state.work_id: state for state in await database.enrichment_status(work_ids)}
 
@@ -118,11 +118,11 @@ async def demo(stack: Stack, live: bool, contact: str) -> dict[str, Any]:
             asked = "openlibrary" if state.confidence else None
             books.append(Book(row.title or "?", "cache" if outcome.work_id in cached else asked, state))
     seconds = round(time.monotonic() - started, 1)
-    show(books, tally, seconds)
+    show(books, stats, seconds)
     return {
         "books": [book.to_json() for book in books],
         "covers": sum(book.status.cover_url is not None for book in books),
-        "calls": dict(tally.calls),
+        "calls": dict(stats.calls),
         "seconds": seconds,
     }
 
@@ -245,13 +245,13 @@ async def wait_for_cron(connection: psycopg.AsyncConnection[Any], known: list[UU
     return answered
 
 
-async def work(stack: Stack, contact: str, live: bool) -> Tally:
+async def work(stack: Stack, contact: str, live: bool) -> Stats:
     """The worker, from start to drained."""
     async with asked_library(live) as address:
         stand_in = "" if live else ", a stand-in for Open Library on this machine,"
         console.print(f"The worker asks {address}{stand_in} for the rest …")
         async with open_worker(settings_for(stack, contact, address), name="demo") as worker:
-            with Live(get_renderable=lambda: tally_table(worker.tally), console=console, transient=True):
+            with Live(get_renderable=lambda: stats_table(worker.stats), console=console, transient=True):
                 return await worker.run(drain=True, patience=PATIENCE_SECONDS)
 
 
@@ -265,7 +265,7 @@ async def asked_library(live: bool) -> AsyncIterator[str]:
             yield library.base_url
 
 
-def show(books: list[Book], tally: Tally, seconds: float) -> None:
+def show(books: list[Book], stats: Stats, seconds: float) -> None:
     """The table, and the totals under it."""
     table = Table(title="Your library, enriched")
     for heading in ("book", "filled", "from", "confidence", "status"):
@@ -284,7 +284,7 @@ def show(books: list[Book], tally: Tally, seconds: float) -> None:
         )
     console.print(table)
     covers = sum(book.status.cover_url is not None for book in books)
-    calls = ", ".join(f"{count} to {provider}" for provider, count in tally.calls.items()) or "none"
+    calls = ", ".join(f"{count} to {provider}" for provider, count in stats.calls.items()) or "none"
     waiting = sum(book.status.status == "pending" for book in books)
     console.print(
         f"[bold]{covers} of {len(books)}[/] books have a cover. "

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from book_enrichment.api import create_app
-from book_enrichment.database import doors
+from book_enrichment.database import transports
 from book_enrichment.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "supabase" / "docs" / "api.md").read_text(encoding="utf-8")
@@ -127,7 +127,7 @@ async def test_a_reader_waits_no_longer_for_a_lock_than_through_postgrest(
     serve, settings_for, sign_in, shelve, connect, monkeypatch
 ) -> None:
     """A statement ends after a while through the direct door, too, and says that it may be tried again."""
-    monkeypatch.setattr(doors, "READER_TIMEOUT", "200ms")
+    monkeypatch.setattr(transports, "READER_TIMEOUT", "200ms")
     server = serve(settings_for("postgres"))
     ada = sign_in("ada")
     work_id = await shelve(ada, "Dune")

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from book_enrichment.api import importing as importing_module
-from book_enrichment.api.importing import Importing
-from book_enrichment.api.problems import Problem
+from book_enrichment.api.problems import problem_of
 from book_enrichment.database import Database, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, NotFound
-from book_enrichment.imports import MAX_FILE_BYTES, sending
+from book_enrichment.imports import MAX_FILE_BYTES, ImportFileError, sending
+from book_enrichment.imports import uploads as uploads_module
+from book_enrichment.imports.uploads import Uploads, UploadUnderWay
 
 from .conftest import Reader, eventually
 
@@ -254,8 +254,8 @@ async def service(settings):
 def sender(service):
     """`sender(None, error)` sends over a door whose second call fails."""
 
-    def sender(*errors: EnrichmentError | None) -> Importing:
-        return Importing(Database(Failing(service.door, list(errors))), lambda: None)
+    def sender(*errors: EnrichmentError | None) -> Uploads:
+        return Uploads(Database(Failing(service.transport, list(errors))), lambda: None, problem_of)
 
     return sender
 
@@ -269,7 +269,7 @@ def held(data: bytes) -> Callable[[], Awaitable[bytes]]:
     return read
 
 
-async def progress_of(service: Database, importing: Importing, import_id: uuid.UUID) -> str:
+async def progress_of(service: Database, importing: Uploads, import_id: uuid.UUID) -> str:
     return importing.state(await service.enrichment_import(import_id))
 
 
@@ -309,13 +309,13 @@ async def test_an_app_that_ends_leaves_an_import_that_says_so(
 ) -> None:
     """Another app takes it for being sent until that cannot be any more."""
     monkeypatch.setattr(sending, "IMPORT_ROWS", 8)
-    monkeypatch.setattr(importing_module, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(uploads_module, "GRACE_SECONDS", 0.1)
     importing = sender(None, None, *[DatabaseUnavailable("gone")] * 100)
     import_id, _ = await importing.accept(sign_in("ada").id, held(DEMO), None)
     await eventually(lambda: rows_in(service, import_id))
     await importing.close()
     assert await progress_of(service, sender(), import_id) == "sending"
-    age = timedelta(seconds=importing_module.LONGEST_SENDING_SECONDS + 60)
+    age = timedelta(seconds=uploads_module.LONGEST_SENDING_SECONDS + 60)
     await (await connect()).execute("update enrichment.imports set created_at = created_at - %s", [age])
     assert await progress_of(service, sender(), import_id) == "incomplete"
 
@@ -328,7 +328,7 @@ async def test_a_refused_file_does_not_keep_the_reader_waiting(sender, sign_in) 
     """Neither does one that the database refuses to announce."""
     ada = sign_in("ada")
     importing = sender(NotFound("no user", code="PT404"))
-    with pytest.raises(Problem, match="empty"):
+    with pytest.raises(ImportFileError, match="empty"):
         await importing.accept(ada.id, held(b""), None)
     with pytest.raises(NotFound):
         await importing.accept(ada.id, held(DEMO), None)
@@ -349,7 +349,7 @@ async def test_files_wait_their_turn_on_disk(sender, sign_in) -> None:
 
     uploads = [asyncio.create_task(importing.accept(reader, slowly, None)) for reader in readers]
     await asyncio.sleep(0)
-    with pytest.raises(Problem, match="still being sent"):
+    with pytest.raises(UploadUnderWay, match="still being sent"):
         await importing.accept(readers[0], slowly, None)
     assert read == 2
     go_on.set()

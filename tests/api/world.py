@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from book_enrichment.database import Database, PostgresDoor
+from book_enrichment.database import Database, PostgresTransport
 
 from .conftest import Reader
 
@@ -71,7 +71,7 @@ class World:
 
 async def create(pool: Any, ada: Reader, bob: Reader) -> World:
     """The world, in an emptied database."""
-    door = PostgresDoor(pool)
+    door = PostgresTransport(pool)
     service = Database(door)
     as_ada = Database(door.as_reader({"sub": str(ada.id)}))
     await service.configure_enrichment({"auto_enabled": True, "contact": "tests@example.org"})

@@ -36,7 +36,7 @@ from book_enrichment.database import open_database
 from book_enrichment.imports import read_export_file
 from book_enrichment.imports.sending import import_export
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Tally, open_worker
+from book_enrichment.work import Stats, open_worker
 from packages import PlatformError
 from stack import Stack, refuse_foreign_project
 
@@ -149,7 +149,7 @@ def write_export(path: Path, books: list[Book]) -> None:
 
 async def measure(
     url: str, books: list[Book], folder: Path, google: bool = False
-) -> tuple[dict[str, Any], Counter[str], Tally]:
+) -> tuple[dict[str, Any], Counter[str], Stats]:
     """The result as JSON, the calls by what they asked, and what the worker says of its first run."""
     shelf, known = folder / "goodreads_library_export.csv", folder / "catalogue.json"
     write_export(shelf, books)
@@ -192,7 +192,7 @@ def kind_of(call: dict[str, Any]) -> str:
     return "second look" if call["path"] == "/api/books" else call["path"]
 
 
-async def enriched(settings: Settings, shelf: Path, google: bool) -> Tally:
+async def enriched(settings: Settings, shelf: Path, google: bool) -> Stats:
     """One more reader imports the file; a worker then runs until nothing is left to do."""
     assert settings.database_url is not None
     reader = create_reader(settings.database_url.get_secret_value(), google)
@@ -220,7 +220,7 @@ def lift_limits(url: str) -> None:
         )
 
 
-def show(result: dict[str, Any], calls: Counter[str], tally: Tally) -> None:
+def show(result: dict[str, Any], calls: Counter[str], stats: Stats) -> None:
     books = result["books"]
     with_isbn = round(books * WITH_ISBN)
     table = Table("call", "calls", "asked one by one", title=f"Calls for an import of {books:,} books")
@@ -236,8 +236,8 @@ def show(result: dict[str, Any], calls: Counter[str], tally: Tally) -> None:
     table.add_row("a second reader imports the same file", str(result["second_run_calls"]), "")
     out = Console()
     out.print(table)
-    ended = {state: rows for state, rows in tally.applied.items() if state != "pending"}
-    out.print(f"Covers filled: {tally.covers}; rows by their end: {ended}; {tally.seconds:.0f} s.")
+    ended = {state: rows for state, rows in stats.applied.items() if state != "pending"}
+    out.print(f"Covers filled: {stats.covers}; rows by their end: {ended}; {stats.seconds:.0f} s.")
 
 
 def main() -> None:

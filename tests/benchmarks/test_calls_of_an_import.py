@@ -10,11 +10,11 @@ async def test_two_hundred_books_stay_within_a_fifth_of_the_calls(database_url: 
     with the same books costs nothing."""
     books = made_up_books(200)
     left = [book for book in books if book.isbn is None or not book.is_known]
-    result, calls, tally = await measure(database_url, books, tmp_path)
+    result, calls, stats = await measure(database_url, books, tmp_path)
     assert result["open_library"]["isbn_calls"] <= 60 / 5
     assert result["open_library"]["search_calls"] <= len(left)
     assert result["open_library"]["cover_calls"] == 0
     assert result["google_books"]["calls"] == 0, "without a key it is not asked"
     assert result["second_run_calls"] == 0
     assert calls["second look"] >= 1
-    assert tally.covers >= sum(book.is_known for book in books) - 1
+    assert stats.covers >= sum(book.is_known for book in books) - 1

@@ -21,7 +21,7 @@ import open_library
 import serve
 from book_enrichment.settings import Settings
 from book_enrichment.web import FILES
-from book_enrichment.worker import open_worker
+from book_enrichment.work import open_worker
 from chromium import draw_covers, open_browser
 from open_library import Library
 

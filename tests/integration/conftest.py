@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from supabase import acreate_client
 
-from book_enrichment.database import Database, PostgresDoor, PostgrestDoor, open_database
+from book_enrichment.database import Database, PostgresTransport, PostgrestTransport, open_database
 from book_enrichment.settings import Settings
 
 AsReader = Callable[[uuid.UUID, str], Awaitable[Database]]
@@ -39,11 +39,11 @@ async def as_reader(service: Database, supabase_url: str, anon_key: str) -> Asyn
     async with AsyncExitStack() as opened:
 
         async def as_reader(reader: uuid.UUID, jwt: str) -> Database:
-            if isinstance(service.door, PostgresDoor):
-                return Database(service.door.as_reader({"sub": str(reader)}))
+            if isinstance(service.transport, PostgresTransport):
+                return Database(service.transport.as_reader({"sub": str(reader)}))
             client: Any = await acreate_client(supabase_url, anon_key)
             client.postgrest.auth(jwt)
             opened.push_async_callback(client.postgrest.aclose)
-            return Database(PostgrestDoor(client))
+            return Database(PostgrestTransport(client))
 
         yield as_reader

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from book_enrichment import providers
 from book_enrichment.database import open_database
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Worker, open_providers
+from book_enrichment.work import Worker, open_providers
 from open_library import listening
 
 PAGE = (Path(__file__).parents[2] / "supabase" / "docs" / "embedding.md").read_text(encoding="utf-8")
@@ -78,11 +78,11 @@ async def test_one_row_one_reader_one_class_fill_a_book(connect, database_url: s
             open_database(settings) as database,
         ):
             shops = [*open_providers(settings, client), toy_books(client, address)]
-            tally = await Worker(database, shops, settings).run(drain=True, patience=5)
+            stats = await Worker(database, shops, settings).run(drain=True, patience=5)
     finally:
         await connection.execute("drop function enrichment.read_toybooks")
 
-    assert tally.calls == {"toybooks": 3}
+    assert stats.calls == {"toybooks": 3}
     rows = await (
         await connection.execute(
             "select * from works join editions on editions.work_id = works.id order by title"

@@ -20,7 +20,7 @@ import google_books
 import open_library
 from book_enrichment.providers import Answer, GoogleBooks, Lookup, ProviderUnavailable
 from book_enrichment.settings import Settings
-from book_enrichment.worker import open_worker
+from book_enrichment.work import open_worker
 from google_books import KEY, Shop, error
 from misbehaving import http, misbehaving
 
@@ -92,7 +92,7 @@ async def test_a_title_is_asked_with_its_author(
 async def test_what_nobody_has_is_a_miss(shop: Shop) -> None:
     found = await asked(shop.base_url, isbn(UNKNOWN), titled("A Book That Nobody Wrote", "Nobody"))
 
-    assert [answer.no_match for answer in found] == [True, True]
+    assert [(answer.raw, answer.error) for answer in found] == [(None, None)] * 2
 
 
 @pytest.mark.parametrize("reply", [{}, {"totalItems": 0}, {"totalItems": 3}, {"totalItems": 0, "items": []}])
@@ -101,7 +101,7 @@ async def test_a_search_without_volumes_is_a_miss(reply: dict[str, Any]) -> None
     async with misbehaving(http(reply)) as address:
         (answer,) = await asked(address, isbn(HUNGER_GAMES))
 
-    assert answer.no_match
+    assert (answer.raw, answer.error) == (None, None)
 
 
 async def test_a_volume_of_another_isbn_is_left_out_and_one_without_any_is_not() -> None:
@@ -238,7 +238,7 @@ async def test_a_404_is_a_miss_only_when_google_says_so() -> None:
     async with misbehaving(reply) as address:
         (answer,) = await asked(address, isbn(HUNGER_GAMES))
 
-    assert answer.no_match
+    assert (answer.raw, answer.error) == (None, None)
 
 
 async def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:

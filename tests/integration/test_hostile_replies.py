@@ -30,7 +30,7 @@ from book_enrichment.providers import (
 )
 from book_enrichment.providers.http import MAX_BODY_BYTES
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Tally, Worker
+from book_enrichment.work import Stats, Worker
 from misbehaving import BROKEN, bomb, endless, http, misbehaving
 
 PROVIDERS = ("openlibrary", "googlebooks")
@@ -63,7 +63,7 @@ def make_provider(
     return GoogleBooks(client, address, KEY, timeouts=timeouts)
 
 
-Work = Callable[..., Awaitable[Tally]]
+Work = Callable[..., Awaitable[Stats]]
 Rows = Callable[[str], Awaitable[list[dict[str, Any]]]]
 
 
@@ -84,7 +84,7 @@ async def work(connect, database_url: str) -> Work:
 
     async def work(
         name: str, address: str, isbns: tuple[str, ...] = (ISBN,), timeouts: Timeouts = PATIENT
-    ) -> Tally:
+    ) -> Stats:
         connection = await connect()
         await connection.execute(
             "update enrichment.providers set is_enabled = provider = %s, needs_opt_in = false, tokens = 1000,"
@@ -140,10 +140,10 @@ async def test_a_broken_reply_leaves_a_reason_and_nothing_else(
     work: Work, rows: Rows, name: str, reason: str, reply: Any
 ) -> None:
     async with misbehaving(reply) as address:
-        tally = await work(name, address, timeouts=QUICK if reason == "timeout" else PATIENT)
+        stats = await work(name, address, timeouts=QUICK if reason == "timeout" else PATIENT)
 
     await assert_nothing_happened_yet(rows, name, reason)
-    assert sum(tally.released.values()) == 1
+    assert sum(stats.released.values()) == 1
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
@@ -435,6 +435,6 @@ async def test_the_largest_replies_take_bounded_memory(name: str, kind: str) -> 
             tracemalloc.stop()
 
     assert reasons <= {"bad_reply"}
-    assert all(answer.no_match for answer in answers)
+    assert all((answer.raw, answer.error) == (None, None) for answer in answers)
     print(f"{name}, {kind}: peak {peak / 1e6:.1f} MB")
     assert peak < (80_000_000 if kind.startswith("2 MB") else 8_000_000)

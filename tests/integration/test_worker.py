@@ -23,7 +23,8 @@ from book_enrichment.database import Database, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.providers import Answer, OpenLibrary, ProviderUnavailable
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Worker, open_worker, running, sleep_seconds, stopping_on_signals
+from book_enrichment.work import Worker, open_worker, running, stopping_on_signals
+from book_enrichment.work.loop import sleep_seconds
 from measure_calls import isbn13
 
 BOOKS = {
@@ -111,14 +112,14 @@ async def eventually(promise: Callable[[], Any], seconds: float = 10) -> None:
 async def test_a_drained_queue_has_covers(worker, add_books, queue, library, connect) -> None:
     """Four books with ISBN are one call; every row is closed and every work has a cover."""
     await add_books()
-    tally = await worker.run(drain=True, patience=5)
+    stats = await worker.run(drain=True, patience=5)
     assert [row["status"] for row in await queue()] == ["completed"] * 4
-    assert (tally.covers, tally.claimed >= 4, tally.pending) == (4, True, 0)
+    assert (stats.covers, stats.claimed >= 4, stats.pending) == (4, True, 0)
     covers = await (await connect()).execute("select count(*) from works where default_cover_url is not null")
     assert (await covers.fetchone())["count"] == 4
     searches = [call for call in library.calls if call["path"] == "/search.json"]
     assert len(searches) == 1
-    assert tally.calls["openlibrary"] == len(library.calls)
+    assert stats.calls["openlibrary"] == len(library.calls)
 
 
 async def test_it_says_who_asks(worker, add_books, library) -> None:
@@ -152,19 +153,19 @@ async def test_a_library_that_is_down_costs_no_attempt(worker, add_books, queue,
     """The rows wait with a reason and a time, and no attempt is spent."""
     library.misbehave(open_library.canned(503, {"error": "down"}))
     await add_books()
-    tally = await worker.run(drain=True, patience=0)
+    stats = await worker.run(drain=True, patience=0)
     rows = await queue()
     assert [row["status"] for row in rows] == ["pending"] * 4
     assert [row["attempt_count"] for row in rows] == [0] * 4
     assert all(row["wait_reason"] == "server_error" for row in rows)
     assert all(row["next_attempt_after"] > datetime.now(UTC) for row in rows)
-    assert tally.failed == 0
-    assert tally.pending == 4
+    assert stats.failed == 0
+    assert stats.pending == 4
 
 
 async def test_the_breaker_ends_the_calls(worker, add_books, library, monkeypatch) -> None:
     """After five failures in a row nobody calls for a minute."""
-    monkeypatch.setattr("book_enrichment.worker.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("book_enrichment.work.lookups.RETRY_SECONDS", 0.1)
     library.misbehave(open_library.canned(500, {"error": "down"}), times=50)
     await add_books()
     await worker.run(drain=True, patience=5)
@@ -193,7 +194,7 @@ async def test_what_was_refused_in_person_pauses_the_library(worker, add_books, 
 
 async def test_after_the_outage_the_rows_finish(worker, add_books, queue, library, monkeypatch) -> None:
     """Nothing has to be asked for again by hand."""
-    monkeypatch.setattr("book_enrichment.worker.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("book_enrichment.work.lookups.RETRY_SECONDS", 0.1)
     library.misbehave(open_library.canned(503, {"error": "down"}))
     await add_books()
     await worker.run(drain=True, patience=0)
@@ -212,14 +213,14 @@ async def test_a_provider_whose_next_grant_is_far_away_holds_no_rows(
     )
     await (await connect()).execute(update)
     began = time.monotonic()
-    tally = await worker.run(drain=True, patience=5)
+    stats = await worker.run(drain=True, patience=5)
     assert time.monotonic() - began < 5
     rows = await queue()
     assert {(row["status"], row["wait_reason"], row["attempt_count"]) for row in rows} == {
         ("pending", "rate", 0)
     }
     assert all(row["next_attempt_after"] > datetime.now(UTC) + timedelta(seconds=60) for row in rows)
-    assert (tally.claimed, library.calls) == (0, [])
+    assert (stats.claimed, library.calls) == (0, [])
 
 
 async def test_trouble_does_not_write_the_flags_again(settings, connect, monkeypatch) -> None:
@@ -258,11 +259,40 @@ async def test_no_call_is_waited_for_beyond_most_of_a_claims_life(
     )
     await (await connect()).execute(update)
     began = time.monotonic()
-    tally = await worker.run(drain=True, patience=5)
+    stats = await worker.run(drain=True, patience=5)
     assert time.monotonic() - began < 15
     assert worker.claim_seconds == 20
-    assert (len(library.calls), tally.released) == (1, {"rate": 1})
+    assert (len(library.calls), stats.released) == (1, {"rate": 1})
     assert {row["attempt_count"] for row in await queue() if row["status"] == "pending"} == {0}
+
+
+async def test_a_worker_with_a_slow_provider_keeps_its_claims(
+    worker, add_books, queue, connect, library, clock
+) -> None:
+    """Claims live two minutes, and each call takes 25 s of them: what is not asked for in time goes back, so
+    that no claim grows stale and no attempt is spent."""
+    await add_books({letter: f"A Book Called {letter}" for letter in "abcdefgh"})
+    main, reset = await connect(), []
+    await main.execute(
+        "update enrichment.settings set stale_after_seconds = 120;"
+        "update enrichment.providers set burst_size = 100, tokens = 100"
+    )
+
+    async def slow(request: Any) -> Any:
+        clock.seconds += 25
+        await main.execute(
+            "update enrichment_queue set started_at = started_at - interval '25 s'"
+            " where status = 'in_progress'"
+        )
+        reset.extend(await (await main.execute("select * from reset_stale_enrichment()")).fetchall())
+        return await library.search(request)
+
+    library.misbehave(slow, times=8)
+    stats = await worker.run(drain=True, patience=5)
+    assert clock.seconds == 8 * 25
+    assert (reset, stats.dropped) == ([], 0)
+    assert stats.released["stopped"] > 0
+    assert {(row["is_open"], row["attempt_count"]) for row in await queue()} == {(False, 1)}
 
 
 async def test_when_the_bucket_runs_dry_the_rest_goes_back_in_line(
@@ -274,11 +304,11 @@ async def test_when_the_bucket_runs_dry_the_rest_goes_back_in_line(
         "update enrichment.providers set tokens = 1, rate_per_second = 0.01, refilled_at = clock_timestamp()"
     )
     await (await connect()).execute(update)
-    tally = await worker.run(drain=True, patience=5)
+    stats = await worker.run(drain=True, patience=5)
     waiting = [row for row in await queue() if row["status"] == "pending"]
     assert {(row["wait_reason"], row["attempt_count"]) for row in waiting} == {("rate", 0)}
     assert all(row["next_attempt_after"] > datetime.now(UTC) + timedelta(seconds=60) for row in waiting)
-    assert (len(waiting), len(library.calls), tally.released) == (2, 1, {"rate": 2})
+    assert (len(waiting), len(library.calls), stats.released) == (2, 1, {"rate": 2})
 
 
 async def test_a_grant_that_is_near_is_waited_for(worker, add_books, queue, connect) -> None:
@@ -304,9 +334,9 @@ async def test_a_grant_that_comes_late_is_thrown_away(worker, add_books, library
         return answer
 
     monkeypatch.setattr(worker.database, "reserve_provider_calls", slow_reserve)
-    tally = await worker.run(drain=True, patience=5)
-    assert tally.calls["openlibrary"] == len(library.calls)
-    assert tally.covers == 4
+    stats = await worker.run(drain=True, patience=5)
+    assert stats.calls["openlibrary"] == len(library.calls)
+    assert stats.covers == 4
 
 
 async def test_the_gap_between_two_calls_is_kept(settings, add_books, library) -> None:
@@ -323,11 +353,11 @@ async def test_a_lasting_error_spends_an_attempt(worker, add_books, queue, libra
     """A look-up that the library calls malformed is this row's own trouble."""
     library.misbehave(open_library.canned(400, {"error": "bad query"}))
     await add_books({"a": "The Left Hand of Darkness"})
-    tally = await worker.run(drain=True, patience=5)
+    stats = await worker.run(drain=True, patience=5)
     (row,) = await queue()
     assert (row["status"], row["attempt_count"], row["wait_reason"]) == ("pending", 1, "backoff")
     assert row["last_error"]
-    assert tally.failed == 1
+    assert stats.failed == 1
 
 
 async def test_a_fault_of_ours_spends_an_attempt(worker, add_books, queue, monkeypatch) -> None:
@@ -358,13 +388,13 @@ async def test_stop_gives_the_rows_back(worker, add_books, queue, library) -> No
     await asyncio.wait_for(asked.wait(), 10)
     began = time.monotonic()
     worker.stop()
-    tally = await asyncio.wait_for(task, 10)
+    stats = await asyncio.wait_for(task, 10)
     assert time.monotonic() - began < 2
     rows = await queue()
     assert {(row["status"], row["wait_reason"], row["attempt_count"]) for row in rows} == {
         ("pending", "stopped", 0)
     }
-    assert tally.released == {"stopped": 4}
+    assert stats.released == {"stopped": 4}
 
 
 async def test_sigterm_stops_it(worker, add_books, queue, library) -> None:
@@ -427,7 +457,7 @@ async def test_answers_that_came_before_the_stop_are_applied(worker, add_books, 
 async def test_wake_ends_a_sleep(worker, add_books, queue) -> None:
     """An import need not wait for the next look."""
     async with running(worker):
-        await eventually(lambda: worker.tally.seconds > 0)
+        await eventually(lambda: worker.stats.seconds > 0)
         await asyncio.sleep(0.2)
         await add_books()
         worker.wake()
@@ -444,14 +474,14 @@ def count_calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[Worker], list[str]
 
     def count_calls(worker: Worker) -> list[str]:
         verbs: list[str] = []
-        call = worker.database.door.call
+        call = worker.database.transport.call
 
         async def counted(function: str, arguments: Any) -> Any:
             answer = await call(function, arguments)
             verbs.append(function)
             return answer
 
-        monkeypatch.setattr(worker.database.door, "call", counted)
+        monkeypatch.setattr(worker.database.transport, "call", counted)
         return verbs
 
     return count_calls
@@ -461,7 +491,7 @@ async def test_the_database_wakes_a_worker_that_sleeps(
     settings, add_books, queue, library, monkeypatch, count_calls
 ) -> None:
     """Straight in Postgres: asleep for a minute, it is told of a new row and asks at once."""
-    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 60)
+    monkeypatch.setattr("book_enrichment.work.loop.LONGEST_SLEEP_SECONDS", 60)
     asked = asyncio.Event()
 
     async def search(request: Any) -> Any:
@@ -476,7 +506,7 @@ async def test_the_database_wakes_a_worker_that_sleeps(
         )
 
         async def listens() -> bool:
-            rows = await worker.database.door._rows(listening, ['listen "enrichment"'])
+            rows = await worker.database.transport._rows(listening, ['listen "enrichment"'])
             return rows == [{"count": 1}]
 
         await eventually(listens)
@@ -529,7 +559,7 @@ async def test_turning_the_switch_wakes_workers(connect, add_books) -> None:
 
 async def test_a_lost_listener_comes_back(settings, connect, add_books, library, monkeypatch) -> None:
     """The connection is cut; the worker listens again, and what came in meanwhile is seen at once."""
-    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 3)
+    monkeypatch.setattr("book_enrichment.work.loop.LONGEST_SLEEP_SECONDS", 3)
     connection = await connect()
     listeners = """
         select pid from pg_stat_activity
@@ -549,18 +579,19 @@ async def test_a_lost_listener_comes_back(settings, connect, add_books, library,
             return any(each != first for each in await listener())
 
         await eventually(another)
-        monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 60)
+        monkeypatch.setattr("book_enrichment.work.loop.LONGEST_SLEEP_SECONDS", 60)
         await add_books()
-        await eventually(lambda: worker.tally.covers == 4)
+        await eventually(lambda: worker.stats.covers == 4)
 
 
 async def test_an_idle_worker_glances_once_a_poll(
     database_url, supabase_url, service_key, library, settings, monkeypatch, count_calls
 ) -> None:
     """Through PostgREST nothing can wake it: it asks one question a poll, and claims nothing."""
-    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 0.2)
+    monkeypatch.setattr("book_enrichment.work.loop.LONGEST_SLEEP_SECONDS", 0.2)
     door = {"database_url": None, "supabase_url": supabase_url, "supabase_service_role_key": service_key}
     async with open_worker(Settings(_env_file=None, **{**settings.model_dump(), **door})) as worker:
+        worker.covers = None  # which polls for itself
         verbs = count_calls(worker)
         async with running(worker):
             await eventually(lambda: "enrichment_due" in verbs)
@@ -576,13 +607,13 @@ async def test_a_poll_finds_a_new_row(
     database_url, supabase_url, service_key, library, settings, add_books, monkeypatch
 ) -> None:
     """Through PostgREST: at the next glance."""
-    monkeypatch.setattr("book_enrichment.worker.LONGEST_SLEEP_SECONDS", 0.5)
+    monkeypatch.setattr("book_enrichment.work.loop.LONGEST_SLEEP_SECONDS", 0.5)
     door = {"database_url": None, "supabase_url": supabase_url, "supabase_service_role_key": service_key}
     through_rest = Settings(_env_file=None, **{**settings.model_dump(), **door})
     async with open_worker(through_rest) as worker, running(worker):
-        await eventually(lambda: worker.tally.seconds > 0)
+        await eventually(lambda: worker.stats.seconds > 0)
         await add_books()
-        await eventually(lambda: worker.tally.covers == 4)
+        await eventually(lambda: worker.stats.covers == 4)
 
 
 async def test_running_ends_with_its_block(worker) -> None:
@@ -664,8 +695,8 @@ async def test_without_a_client_rows_stay_for_another_worker(settings, add_books
     """A worker that may ask nobody only lets the database use its cache."""
     await add_books()
     async with open_database(settings) as database:
-        tally = await Worker(database, [], settings).run(drain=True, patience=0)
-    assert tally.claimed == 0
+        stats = await Worker(database, [], settings).run(drain=True, patience=0)
+    assert stats.claimed == 0
     assert {row["status"] for row in await queue()} == {"pending"}
 
 
@@ -693,9 +724,9 @@ async def test_a_database_that_goes_away_is_waited_for(settings, add_books, queu
             return await apply(results)
 
         monkeypatch.setattr(worker.database, "apply_enrichment", sometimes_away)
-        tally = await worker.run(drain=True, patience=30)
+        stats = await worker.run(drain=True, patience=30)
     assert {row["status"] for row in await queue()} == {"completed"}
-    assert tally.covers == 4
+    assert stats.covers == 4
 
 
 async def test_draining_a_database_that_is_away_ends_with_the_patience() -> None:
@@ -730,10 +761,10 @@ async def test_a_claim_that_was_reset_is_dropped(worker, add_books, queue, libra
     await asyncio.wait_for(asked.wait(), 10)
     await (await connect()).execute("select public.reset_stale_enrichment(interval '-1 s')")
     reset.set()
-    await eventually(lambda: worker.tally.dropped == 4)
+    await eventually(lambda: worker.stats.dropped == 4)
     worker.stop()
     await task
-    assert worker.tally.covers == 0
+    assert worker.stats.covers == 0
     assert {(row["status"], row["wait_reason"]) for row in await queue()} == {("pending", "stale")}
     assert any(getattr(record, "action", None) == "drop" for record in caplog.records)
 
@@ -763,7 +794,7 @@ def test_it_sleeps_until_the_time_the_database_named(due_in, idle, seconds) -> N
 async def test_calls_go_out_full(settings, add_books, library, connect, monkeypatch) -> None:
     """60 ISBNs, ten a claim: two calls of 25 in the first round, not one for the last few of each claim; what
     they did not show is asked for together. The rest is the second round's."""
-    monkeypatch.setattr("book_enrichment.worker.FULL_CALLS_PER_ROUND", 2)
+    monkeypatch.setattr("book_enrichment.work.lookups.FULL_CALLS_PER_ROUND", 2)
     await add_books({isbn13(n): f"Chronicle {n}" for n in range(60)})
     async with open_worker(settings) as worker:
         await (await connect()).execute("update enrichment.providers set burst_size = 500, tokens = 500")
@@ -778,7 +809,7 @@ async def test_answers_are_applied_while_the_next_call_runs(
     settings, add_books, library, queue, monkeypatch, connect
 ) -> None:
     """The second call hangs; the books of the first one have their covers already."""
-    monkeypatch.setattr("book_enrichment.worker.ROWS_WORTH_APPLYING", 3)
+    monkeypatch.setattr("book_enrichment.work.lookups.ROWS_WORTH_APPLYING", 3)
     asked, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(request: Any) -> Any:
@@ -791,7 +822,7 @@ async def test_answers_are_applied_while_the_next_call_runs(
     library.misbehave(slow)
     async with open_worker(settings) as worker, running(worker):
         await asyncio.wait_for(asked.wait(), 10)
-        await eventually(lambda: worker.tally.covers == 4)
+        await eventually(lambda: worker.stats.covers == 4)
         states = sorted(row["status"] for row in await queue())
         assert states == ["completed"] * 4 + ["in_progress"]
         go_on.set()
@@ -826,7 +857,7 @@ async def test_no_transaction_is_open_while_a_provider_is_asked(
         for _ in range(10):
             assert await (await connection.execute(query)).fetchall() == []
         go_on.set()
-        await eventually(lambda: worker.tally.covers == 4)
+        await eventually(lambda: worker.stats.covers == 4)
 
 
 class LaterProvider:

@@ -10,7 +10,7 @@ from book_enrichment.database import open_database
 from book_enrichment.handshake import VersionMismatch, needed_version, refuse_mismatch
 from book_enrichment.migrate import migrate, released_steps
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Worker, running
+from book_enrichment.work import Worker, running
 from host_app import HostApp
 
 HEAD = needed_version()
@@ -91,14 +91,14 @@ async def test_a_worker_waits_for_the_upgrade_and_goes_on(host, caplog, ada_asks
     migrate(host.url, steps=released_steps()[: HEAD - 1])
     async with database_of(host) as database:
         worker = Worker(database, [], Settings())
-        with caplog.at_level(logging.WARNING, "book_enrichment.worker"):
+        with caplog.at_level(logging.WARNING, "book_enrichment.work"):
             async with running(worker):
                 while "run book-enrichment migrate" not in caplog.text:
                     await worker.rest(0.05)
-                assert worker.tally.swept == 0
+                assert worker.stats.swept == 0
                 migrate(host.url)
                 ada_asks(host)
-                while not worker.tally.swept:
+                while not worker.stats.swept:
                     worker.wake()
                     await worker.rest(0.05)
 

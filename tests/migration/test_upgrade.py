@@ -14,7 +14,7 @@ from book_enrichment.migrate import MigrationError, migrate, plan, released_step
 from book_enrichment.migrate.release_0 import OlderThanRelease0, columns
 from book_enrichment.migrate.steps import BASELINE, Step, checksum
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Worker
+from book_enrichment.work import Worker
 from catalogue import catalogue, differences
 from decisions import PROMISES
 from filling import Filled, fill
@@ -66,7 +66,7 @@ class waiting_worker:
     def __enter__(self) -> list[str]:
         self.handler = logging.Handler()
         self.handler.emit = self.hear
-        logging.getLogger("book_enrichment.worker").addHandler(self.handler)
+        logging.getLogger("book_enrichment.work").addHandler(self.handler)
         self.thread.start()
         assert self.said.wait(30)
         return self.told
@@ -76,7 +76,7 @@ class waiting_worker:
         self.said.set()
 
     def __exit__(self, *_: object) -> None:
-        logging.getLogger("book_enrichment.worker").removeHandler(self.handler)
+        logging.getLogger("book_enrichment.work").removeHandler(self.handler)
         self.loop.call_soon_threadsafe(self.worker.stop)
         self.thread.join(30)
 

@@ -85,7 +85,7 @@ async def test_second_looks_are_pooled_over_the_searches(library: Library, open_
     found = await answers(open_library, *map(isbn, [*misses[:3], *keys[:54], *misses[3:]]))
 
     assert paths(library) == ["/search.json"] * 3 + ["/api/books"]
-    assert all(found[key].no_match for key in misses)
+    assert all((found[key].raw, found[key].error) == (None, None) for key in misses)
     assert len(found) == 60
 
 
@@ -199,7 +199,8 @@ async def test_a_title_may_come_without_an_author(library: Library, open_library
 async def test_a_title_nobody_has_is_a_miss(open_library: OpenLibrary) -> None:
     lookup = titled("A Book That Nobody Wrote", "Nobody")
 
-    assert (await answers(open_library, lookup))[lookup.key].no_match
+    answer = (await answers(open_library, lookup))[lookup.key]
+    assert (answer.raw, answer.error) == (None, None)
 
 
 async def test_a_refused_title_is_that_look_ups_own_error(

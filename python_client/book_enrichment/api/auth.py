@@ -1,7 +1,7 @@
 """Who is asking: a reader's Supabase JWT, verified here and passed on to the database as it is.
 
 Nothing is decided here but whether the token is real. What its reader may see is for row level security and
-the verbs, which get the same claims (see `database/readers.py`).
+the verbs, which get the same claims (see `database/sessions.py`).
 
 Each signing algorithm has keys of its own: HS256 the project's JWT secret, RS256 and ES256 the keys the
 project publishes. A public key is never tried as a secret, and `none` is no algorithm.

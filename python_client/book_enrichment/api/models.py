@@ -29,8 +29,8 @@ def _plain_uuid(value: Any) -> Any:
 
 Id = Annotated[UUID, BeforeValidator(_plain_uuid)]
 Ids = Annotated[list[Id], Field(max_length=1000)]
-QueueCursor = Annotated[str, Field(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-LibraryCursor = Annotated[str, Field(pattern="^[0-9]{1,17}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+QueueCursor = Annotated[str, Field(pattern=f"^{UUID_PATTERN}$")]
+LibraryCursor = Annotated[str, Field(pattern=f"^[0-9]{{1,17}}_{UUID_PATTERN}$")]
 # Postgres stores no NUL.
 Text = Annotated[str, Field(max_length=500, pattern="^[^\\x00]*$")]
 FieldName = Literal[

@@ -28,10 +28,12 @@ from book_enrichment.errors import (
     WrongState,
 )
 from book_enrichment.handshake import MIGRATE, MISSING_VERB
+from book_enrichment.imports import ImportFileError
+from book_enrichment.imports.uploads import UploadFailed, UploadUnderWay
 
 logger = logging.getLogger(__name__)
 
-# What a client should wait before it asks a database again that was away.
+# What a client should wait before it asks again: a database that was away, an upload while one is sent.
 RETRY_AFTER_SECONDS = 5
 # A list of 1,000 ids weighs 40 KB. Uploads have a limit of their own.
 LARGEST_BODY = 256 * 1024
@@ -120,6 +122,8 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, EnrichmentError):
         return _refusal(error)
+    if isinstance(error, ImportFileError):
+        return Problem(422, error.message, error.hint)
     if isinstance(error, RequestValidationError):
         parts = [
             InvalidPart(location=".".join(map(str, each["loc"])), message=each["msg"])
@@ -145,6 +149,11 @@ def _refusal(error: EnrichmentError) -> Problem:
             code=error.code,
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
+    if isinstance(error, UploadUnderWay):
+        wait = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return Problem(429, error.message, error.hint, headers=wait)
+    if isinstance(error, UploadFailed):
+        return Problem(500, error.message, error.hint)
     if error.code in REFUSED_TOKEN:
         return unauthorized("the database refused the token", "sign in again")
     if error.code in MISSING_VERB:
@@ -163,6 +172,9 @@ def unauthorized(detail: str, hint: str, error: str | None = "invalid_token") ->
     return Problem(401, detail, hint, headers={"WWW-Authenticate": challenge})
 
 
+REFUSALS = (EnrichmentError, ImportFileError, RequestValidationError, StarletteHTTPException)
+
+
 class ProblemRoute(APIRoute):
     """A route that answers refusals as problem+json and reads no body above `largest_body` bytes."""
 
@@ -175,7 +187,7 @@ class ProblemRoute(APIRoute):
             try:
                 await self.before(request)
                 response = await answer(_limited(request, self.largest_body))
-            except (EnrichmentError, RequestValidationError, StarletteHTTPException) as error:
+            except REFUSALS as error:
                 response = problem_of(error).response()
             response.headers["Cache-Control"] = "no-store"  # somebody's own, and old in a second
             return response

@@ -24,13 +24,13 @@ from book_enrichment.api.services import (
     CurrentReader,
     ReaderDatabase,
     ReaderRoute,
-    SharedImporting,
     SharedServices,
+    SharedUploads,
     bearer,
     open_services,
 )
 from book_enrichment.database import Database
-from book_enrichment.database.readers import refuse_unusable
+from book_enrichment.database.sessions import refuse_unusable
 from book_enrichment.errors import NotFound
 from book_enrichment.imports import MAX_FILE_BYTES
 from book_enrichment.records import EnqueueOutcome
@@ -305,7 +305,7 @@ async def import_file(
     request: Request,
     response: Response,
     reader: CurrentReader,
-    importing: SharedImporting,
+    uploads: SharedUploads,
     file: Annotated[UploadFile, File(description="A Goodreads or StoryGraph export (CSV), at most 20 MB.")],
     source: Annotated[
         Literal["", "goodreads", "storygraph"], Form(description="Found out by the header when empty.")
@@ -314,7 +314,7 @@ async def import_file(
     """Read an export and put its books on the shelf; the same file again changes nothing.
 
     Answers as soon as the file is read. Its rows follow, see `Location`."""
-    import_id, export = await importing.accept(reader.id, file.read, source or None)
+    import_id, export = await uploads.accept(reader.id, file.read, source or None)
     response.headers["Location"] = f"{request.url.path}s/{import_id}"
     return models.ImportAccepted(
         import_id=import_id, source=export.source, rows=len(export.rows), notes=export.notes

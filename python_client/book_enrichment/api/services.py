@@ -1,4 +1,4 @@
-"""What the routes share while the app lives: the doors, the keys, the worker, the imports under way.
+"""What the routes share while the app lives: the database, the keys, the worker, the imports under way.
 
 Opened by the router's own lifespan, so that a host has nothing to add. Opening needs no database: an app that
 starts while it is away answers 503 until it is back.
@@ -20,15 +20,15 @@ from fastapi.security import HTTPBearer
 
 from book_enrichment import __version__
 from book_enrichment.api.auth import Reader, Verifier, verifier
-from book_enrichment.api.importing import Importing
 from book_enrichment.api.models import Health
-from book_enrichment.api.problems import Problem, ProblemRoute, unauthorized
-from book_enrichment.database import Database, Doors, open_doors
+from book_enrichment.api.problems import Problem, ProblemRoute, problem_of, unauthorized
+from book_enrichment.database import Database, Sessions, open_sessions
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.handshake import VersionMismatch, refuse_mismatch
+from book_enrichment.imports.uploads import Uploads
 from book_enrichment.records import ImportProgress
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Worker, open_worker, running
+from book_enrichment.work import Worker, open_worker, running
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +50,10 @@ class Services:
     """Everything a request may need."""
 
     settings: Settings
-    doors: Doors
+    sessions: Sessions
     verifier: Verifier
     worker: Worker | None
-    importing: Importing | None = None
+    uploads: Uploads[Problem] | None = None
     _health: Health | None = None
     _health_at: float = float("-inf")
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -62,7 +62,7 @@ class Services:
         """As `Health.worker` names it."""
         if self.worker is not None:
             return "running" if self.worker.is_running else "stopped"
-        return "off" if self.doors.service else "not_configured"
+        return "off" if self.sessions.service else "not_configured"
 
     def wake(self) -> None:
         """Rows may have come in."""
@@ -71,10 +71,10 @@ class Services:
 
     def sending(self, progress: ImportProgress) -> dict[str, Any]:
         """Whether rows of an import still arrive, and if not all did, why."""
-        if self.importing is None:
+        if self.uploads is None:
             return {"state": "complete", "problem": None}
-        problem = self.importing.problems.get(progress.import_id)
-        return {"state": self.importing.state(progress), "problem": problem and problem.model()}
+        problem = self.uploads.problems.get(progress.import_id)
+        return {"state": self.uploads.state(progress), "problem": problem and problem.model()}
 
     async def health(self) -> Health:
         """How the app is; at most two seconds old."""
@@ -89,7 +89,7 @@ class Services:
         try:
             # Without a service key this is refused, which takes a database that knows the function.
             async with asyncio.timeout(HEALTH_PATIENCE_SECONDS):
-                await refuse_mismatch(self.doors.own)
+                await refuse_mismatch(self.sessions.own)
         except (DatabaseUnavailable, TimeoutError):
             database, migrations = "unreachable", "unknown"
         except VersionMismatch as error:
@@ -118,15 +118,15 @@ async def open_services(settings: Settings, with_worker: bool) -> AsyncIterator[
     """The services, and a worker that runs while they are open (where there is a key for one)."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient())
-        doors = await stack.enter_async_context(open_doors(settings))
+        sessions = await stack.enter_async_context(open_sessions(settings))
         worker = None
-        if with_worker and doors.service is not None:
+        if with_worker and sessions.service is not None:
             worker = await stack.enter_async_context(open_worker(settings))
             await stack.enter_async_context(running(worker))
-        services = Services(settings, doors, verifier(settings, client), worker)
-        if doors.service is not None:
-            services.importing = Importing(doors.service, services.wake)
-            stack.push_async_callback(services.importing.close)
+        services = Services(settings, sessions, verifier(settings, client), worker)
+        if sessions.service is not None:
+            services.uploads = Uploads(sessions.service, services.wake, problem_of)
+            stack.push_async_callback(services.uploads.close)
         yield services
 
 
@@ -160,19 +160,19 @@ async def reader_of(request: Request) -> Reader:
 async def reader_database(request: Request) -> Database:
     """The database as the reader who asks may see it."""
     reader = await reader_of(request)
-    return services_of(request).doors.reader(reader.token, reader.claims)
+    return services_of(request).sessions.reader(reader.token, reader.claims)
 
 
-def importing_of(request: Request) -> Importing:
+def uploads_of(request: Request) -> Uploads[Problem]:
     """What writes imports; 501 in an app that may not."""
-    importing = services_of(request).importing
-    if importing is None:
+    uploads = services_of(request).uploads
+    if uploads is None:
         raise Problem(
             501,
             "this app may not write imports",
             "set SUPABASE_SERVICE_ROLE_KEY or DATABASE_URL where it runs",
         )
-    return importing
+    return uploads
 
 
 class ReaderRoute(ProblemRoute):
@@ -185,4 +185,4 @@ class ReaderRoute(ProblemRoute):
 SharedServices = Annotated[Services, Depends(services_of)]
 CurrentReader = Annotated[Reader, Depends(reader_of)]
 ReaderDatabase = Annotated[Database, Depends(reader_database)]
-SharedImporting = Annotated[Importing, Depends(importing_of)]
+SharedUploads = Annotated[Uploads[Problem], Depends(uploads_of)]

@@ -1,10 +1,9 @@
 """The command line, `book-enrichment`: what a person or a script types.
 
 A person sees progress on stderr while it lasts and tables on stdout, or with `--json` one JSON object. What
-every command needs is in the environment (see `settings.py`). A file per subject: `common.py` holds what all
-share, `showing.py` what a value looks like; then books come in (`importing.py`), are worked on
-(`working.py`), looked at (`looking.py`) and decided about (`deciding.py`, and one by one in `reviewing.py`);
-`migrating.py`, `configuring.py` and `doctor.py` are the operator's. Exit codes:
+every command needs is in the environment (see `book_enrichment.settings`). A file a command: `common.py`
+holds what all share, `decisions.py` what those that decide do, `showing.py` what a value looks like. Exit
+codes:
 
     0  done; rows of a file that were rejected are listed, the rest is in
     1  `doctor` found something that keeps enrichment from working, `migrate --check` something to do
@@ -16,29 +15,27 @@ share, `showing.py` what a value looks like; then books come in (`importing.py`)
 # In the order of --help.
 # isort: off
 from book_enrichment.cli.common import app
-from book_enrichment.cli import (
-    importing,
-    working,
-    deciding,
-    reviewing,
-    looking,
-    migrating,
-    configuring,
+from book_enrichment.cli import (  # noqa: F401
+    import_,
+    imports,
+    run,
+    serve,
+    enqueue,
+    approve,
+    dismiss,
+    undo,
+    review,
+    status,
+    explain,
+    preview,
+    usage,
+    migrate,
+    uninstall,
+    settings,
     doctor,
 )
 
 # isort: on
-from book_enrichment.cli.working import tally_table
+from book_enrichment.cli.run import stats_table
 
-__all__ = [
-    "app",
-    "configuring",
-    "deciding",
-    "doctor",
-    "importing",
-    "looking",
-    "migrating",
-    "reviewing",
-    "tally_table",
-    "working",
-]
+__all__ = ["app", "stats_table"]

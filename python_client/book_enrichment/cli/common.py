@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from book_enrichment import __version__
-from book_enrichment.database import Database, NotConfigured, PostgresDoor, open_database
+from book_enrichment.database import Database, NotConfigured, PostgresTransport, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, NotFound
 from book_enrichment.handshake import MISSING_VERB
 from book_enrichment.records import Record
@@ -84,8 +84,8 @@ async def acting_database(user: str | None = None) -> AsyncIterator[Database]:
     async with open_database(read_settings()) as database:
         if user is None:
             yield database
-        elif isinstance(database.door, PostgresDoor):
-            yield Database(database.door.as_reader({"sub": await find_reader(database, user)}))
+        elif isinstance(database.transport, PostgresTransport):
+            yield Database(database.transport.as_reader({"sub": await find_reader(database, user)}))
         else:
             raise NotConfigured(
                 "SUPABASE_SERVICE_ROLE_KEY acts as the service role, not as a reader",
@@ -98,7 +98,7 @@ async def find_reader(database: Database, user: str) -> UUID:
     try:
         return UUID(user)
     except ValueError:
-        reader = await database.door.user_id(user)
+        reader = await database.transport.user_id(user)
     if reader is None:
         raise NotFound(f"no reader has the handle {user}", hint="give a handle of public.users, or the id")
     return reader

@@ -35,10 +35,10 @@ from book_enrichment.cli.common import (
     print_json,
     wrong_variables,
 )
-from book_enrichment.covers import NEEDS_STORAGE, can_store
 from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.handshake import MISSING_VERB, VersionMismatch, needed_version, refuse_mismatch
+from book_enrichment.images import NEEDS_STORAGE, can_store
 from book_enrichment.migrate.steps import expected_objects
 from book_enrichment.records import HealthCheck, Setting
 from book_enrichment.settings import Settings
@@ -86,7 +86,7 @@ async def examination() -> AsyncIterator[HealthCheck]:
     except ValidationError as error:
         yield fail("environment", wrong_variables(error), "correct these environment variables")
         return
-    for check in door_checks(settings):
+    for check in transport_checks(settings):
         yield check
     yield serve_check(settings)
     try:
@@ -108,7 +108,7 @@ async def examination() -> AsyncIterator[HealthCheck]:
         yield refused(error, settings)
 
 
-def door_checks(settings: Settings) -> Iterator[HealthCheck]:
+def transport_checks(settings: Settings) -> Iterator[HealthCheck]:
     """Which way leads to the database, and whether its key looks like one."""
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
@@ -222,7 +222,7 @@ async def database_checks(database: Database, settings: Settings) -> AsyncIterat
             yield check
     if pending:
         yield unwritten("flags", list(pending.values()))
-    if obstacle := await database.door.obstacle_for_readers():
+    if obstacle := await database.transport.obstacle_for_readers():
         yield warn(
             "readers",
             f"tried as a reader: {obstacle}",

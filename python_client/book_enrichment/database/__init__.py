@@ -1,22 +1,28 @@
-"""The database as Python sees it: `Database` has one method per public SQL function, and two doors to use.
+"""The database as Python sees it: `Database` has one method per public SQL function, over either transport.
 
 Before this: `Settings` say where the database is. After it: the worker and the CLI hold a `Database` and
 nothing else.
 """
 
-from book_enrichment.database.database import Database, NotConfigured, open_database, postgres_pool
-from book_enrichment.database.doors import Door, Json, PostgresDoor, PostgrestDoor
-from book_enrichment.database.readers import Doors, open_doors
+from book_enrichment.database.client import Database
+from book_enrichment.database.sessions import (
+    NotConfigured,
+    Sessions,
+    open_database,
+    open_sessions,
+    postgres_pool,
+)
+from book_enrichment.database.transports import Json, PostgresTransport, PostgrestTransport, Transport
 
 __all__ = [
     "Database",
-    "Door",
-    "Doors",
     "Json",
     "NotConfigured",
-    "PostgresDoor",
-    "PostgrestDoor",
+    "PostgresTransport",
+    "PostgrestTransport",
+    "Sessions",
+    "Transport",
     "open_database",
-    "open_doors",
+    "open_sessions",
     "postgres_pool",
 ]

@@ -1,4 +1,4 @@
-"""What the cells of an export mean, one function per kind of cell, shared by both readers.
+"""What the cells of an export mean, one function per kind of cell, shared by both sources.
 
 A value that cannot be read is left out and the book is kept: enrichment may know the year, the reader
 certainly wants the book. `Remarks` keeps what was left out, for the notes of the whole file.

@@ -1,6 +1,6 @@
 """A whole file: whose export it is, its rows in order, and what the reader should be told about it.
 
-`reading.py` has made records of the bytes; here the header decides between the sources, and each record below
+`parsing.py` has made records of the bytes; here the header decides between the sources, and each record below
 it becomes one `ImportRow`, read by its source or refused with the reason.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from . import goodreads, storygraph
 from .cells import Cells, Remark, Remarks
-from .reading import (
+from .parsing import (
     DAMAGE,
     DELIMITERS,
     MAX_FILE_BYTES,

@@ -52,10 +52,6 @@ class Answer:
     error: str | None = None
     """Why the provider will never answer this look-up; the worker fails the row with it."""
 
-    @property
-    def no_match(self) -> bool:
-        return self.raw is None and self.error is None
-
     def as_result(self) -> dict[str, Any]:
         """The element of `lookups` that `apply_enrichment` takes. Raises ValueError for a refused look-up."""
         if self.error is not None:

@@ -1,4 +1,4 @@
-"""What is kept of a reply: the fields the readers know, as jsonb can hold them, in a size that books have.
+"""What is kept of a reply: the fields that are looked at, as jsonb can hold them, in a size that books have.
 
 Nothing here judges whether a reply is the right book, and nothing raises, whatever types it meets.
 """

@@ -14,13 +14,13 @@ language sql stable set search_path = ''
 as $$
     select
         element.place::integer - 1,
-        case when element.value ->> 'queue_id' ~ uuid_shape then (element.value ->> 'queue_id')::uuid end,
-        case when element.value ->> 'claim_token' ~ uuid_shape then (element.value ->> 'claim_token')::uuid end,
+        enrichment.uuid_of(element.value ->> 'queue_id'),
+        enrichment.uuid_of(element.value ->> 'claim_token'),
         lookups,
         case
             when jsonb_typeof(element.value) <> 'object' then 'the element is not a JSON object'
-            when coalesce(element.value ->> 'queue_id', '') !~ uuid_shape then 'queue_id is not a uuid'
-            when coalesce(element.value ->> 'claim_token', '') !~ uuid_shape then 'claim_token is not a uuid'
+            when enrichment.uuid_of(element.value ->> 'queue_id') is null then 'queue_id is not a uuid'
+            when enrichment.uuid_of(element.value ->> 'claim_token') is null then 'claim_token is not a uuid'
             when jsonb_typeof(lookups) <> 'array' then 'lookups is not an array'
             else (
                 select format('look-up %s: %s', l.place - 1, problem.text)
@@ -42,7 +42,6 @@ as $$
         end
     from jsonb_array_elements(read_results.results) with ordinality as element (value, place)
     cross join lateral coalesce(element.value -> 'lookups', '[]') as lookups
-    cross join (values ('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')) as pattern (uuid_shape)
 $$;
 comment on function enrichment.read_results(jsonb) is 'The elements of an apply call, each with what is wrong with it, if anything.';
 

@@ -17,13 +17,13 @@ language sql stable set search_path = ''
 as $$
     select
         element.place::integer - 1,
-        case when element.value ->> 'cover_id' ~ uuid_shape then (element.value ->> 'cover_id')::uuid end,
-        case when element.value ->> 'claim_token' ~ uuid_shape then (element.value ->> 'claim_token')::uuid end,
+        enrichment.uuid_of(element.value ->> 'cover_id'),
+        enrichment.uuid_of(element.value ->> 'claim_token'),
         element.value ->> 'sha256', element.value ->> 'storage_path', element.value ->> 'cover_url', bytes, width, height,
         case
             when jsonb_typeof(element.value) <> 'object' then 'the element is not a JSON object'
-            when coalesce(element.value ->> 'cover_id', '') !~ uuid_shape then 'cover_id is not a uuid'
-            when coalesce(element.value ->> 'claim_token', '') !~ uuid_shape then 'claim_token is not a uuid'
+            when enrichment.uuid_of(element.value ->> 'cover_id') is null then 'cover_id is not a uuid'
+            when enrichment.uuid_of(element.value ->> 'claim_token') is null then 'claim_token is not a uuid'
             when coalesce(element.value ->> 'sha256', '') !~ '^[0-9a-f]{64}$' then 'sha256 has not 64 hexadecimal digits'
             when element.value ->> 'storage_path' is distinct from 'openlibrary/' || left(element.value ->> 'sha256', 32) || '.webp'
                 then 'storage_path is not openlibrary/<32 digits of sha256>.webp'
@@ -38,7 +38,6 @@ as $$
     cross join lateral enrichment.json_integer(element.value -> 'bytes', 1, s.cover_image_bytes) as bytes
     cross join lateral enrichment.json_integer(element.value -> 'width', 2, 4000) as width
     cross join lateral enrichment.json_integer(element.value -> 'height', 2, 4000) as height
-    cross join (values ('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')) as pattern (uuid_shape)
 $$;
 comment on function enrichment.read_covers(jsonb) is 'The elements of an apply_covers call, each with what is wrong with it, if anything.';
 

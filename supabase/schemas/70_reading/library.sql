@@ -129,14 +129,14 @@ as $$
 declare
     reader uuid := enrichment.current_reader();
     -- Moments as whole microseconds: exact, and without a character that a URL would change.
-    before text[] := regexp_match(enrichment_library_impl.cursor, '^([0-9]{1,17})_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$');
+    before text[] := regexp_match(enrichment_library_impl.cursor, '^([0-9]{1,17})_(.*)$');
     page uuid[];
 begin
     perform enrichment.refuse_bad_page(enrichment_library_impl.page_size);
     if enrichment_library_impl.filter <> 'missing' and enrichment_library_impl.filter <> all(enum_range(null::enrichment.queue_status)::text[]) then
         perform enrichment.refuse('PT422', format('unknown filter %s', enrichment_library_impl.filter), 'use missing, or a status: pending, needs_review …');
     end if;
-    if enrichment_library_impl.cursor is not null and before is null then
+    if enrichment_library_impl.cursor is not null and enrichment.uuid_of(before[2]) is null then
         perform enrichment.refuse('PT422', 'cursor is not one that a page ended with', 'send the cursor of the last row, or null for the first page');
     end if;
     page := enrichment.shelf_page(

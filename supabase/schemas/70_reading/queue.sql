@@ -85,7 +85,7 @@ begin
     if list_enrichment_impl.status <> all(enum_range(null::enrichment.queue_status)::text[]) then
         perform enrichment.refuse('PT422', format('unknown status %s', list_enrichment_impl.status), 'use pending, in_progress, completed, needs_review, failed or skipped');
     end if;
-    if list_enrichment_impl.cursor !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    if list_enrichment_impl.cursor is not null and enrichment.uuid_of(list_enrichment_impl.cursor) is null then
         perform enrichment.refuse('PT422', 'cursor is not one that a page ended with', 'send the cursor of the last row, or null for the first page');
     end if;
     page := enrichment.queue_page(

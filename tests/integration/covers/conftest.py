@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from book_enrichment.covers import CoverWorker, Downloader, SupabaseStorage, open_storage
 from book_enrichment.database import Database, open_database
+from book_enrichment.images import Downloader, SupabaseStorage, open_storage
 from book_enrichment.settings import Settings
+from book_enrichment.work import CoverWorker
 from cover_server import CONTACT, COVERS, CoverServer
 from cover_server import client as client
 from cover_server import server as server

@@ -15,7 +15,7 @@ STATE = """
 """
 WORKER = """
 import asyncio, os, sys
-from book_enrichment.covers import SupabaseStorage, open_covers
+from book_enrichment.work import open_covers
 from book_enrichment.database import Database, open_database
 from book_enrichment.settings import Settings
 
@@ -61,7 +61,7 @@ async def test_kill_9_between_upload_and_apply(
         {"status": "in_progress", "attempts": 1, "url": "https://covers.openlibrary.org/1.jpg"}
     ]
     await worker.run()  # a claim that is not stale is nobody else's
-    assert worker.tally.claimed == 0
+    assert worker.stats.claimed == 0
 
     await grow_stale(await connect())
     await query("select public.reset_stale_enrichment()")

@@ -11,11 +11,10 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from book_enrichment import covers
 from book_enrichment.cli import app
-from book_enrichment.covers import StorageUnavailable, open_covers
 from book_enrichment.database import open_database
-from book_enrichment.worker import Worker, open_worker
+from book_enrichment.images import StorageUnavailable
+from book_enrichment.work import Worker, covers, open_covers, open_worker
 from cover_server import encoded, picture
 
 QUEUE = """
@@ -28,7 +27,7 @@ async def test_a_cover_is_stored_and_then_shown(worker, server, show, query, fil
     """Downloaded once, shrunk, uploaded under its hash, and only then does the work show it, to everybody."""
     server.replies["/b/id/1-M.jpg"] = encoded(picture(1))
     work_id = await show("/b/id/1-M.jpg")
-    tally = await worker.run()
+    stats = await worker.run()
     (work,) = await query("select default_cover_url, default_cover_storage_path from public.works")
     (image,) = await query("select * from enrichment.stored_covers")
     (row,) = await query(QUEUE)
@@ -43,7 +42,7 @@ async def test_a_cover_is_stored_and_then_shown(worker, server, show, query, fil
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/webp")
     assert "31536000" in shown.headers["cache-control"]
     assert hashlib.sha256(shown.content).hexdigest() == image["sha256"]
-    assert len(shown.content) == image["bytes"] == tally.bytes
+    assert len(shown.content) == image["bytes"] == stats.bytes
     assert server.requests == [("covers.openlibrary.org", "/b/id/1-M.jpg")]
     assert (await worker.database.enrichment_covers()).bytes == image["bytes"]
 
@@ -53,8 +52,8 @@ async def test_the_same_image_for_two_works_is_stored_once(worker, server, show,
     server.replies["/b/id/1-M.jpg"] = server.replies["/b/id/2-M.jpg"] = encoded(picture(1))
     await show("/b/id/1-M.jpg")
     await show("/b/id/2-M.jpg")
-    tally = await worker.run()
-    assert tally.applied == {"applied": 2}
+    stats = await worker.run()
+    assert stats.applied == {"applied": 2}
     assert len(files()) == 1
     assert await query("select images from enrichment.cover_storage") == [{"images": 1}]
     assert len(await query("select distinct default_cover_url from public.works")) == 1
@@ -75,8 +74,8 @@ async def test_a_work_that_shows_another_cover_meanwhile_keeps_it(
 
     worker.storage.store = meddle
     server.replies["/b/id/1-M.jpg"] = encoded(picture(1))
-    tally = await worker.run()
-    assert tally.applied == {"url_changed": 1}
+    stats = await worker.run()
+    assert stats.applied == {"url_changed": 1}
     assert await query(
         "select default_cover_url as url, default_cover_storage_path as path from public.works"
     ) == [{"url": "https://example.org/mine.jpg", "path": None}]
@@ -123,11 +122,11 @@ async def test_a_server_in_trouble_costs_no_attempt(worker, server, show, query)
     server.replies["/1.jpg"] = server.replies["/2.jpg"] = (429, {"retry-after": "90"}, b"")
     await show("/1.jpg")
     await show("/2.jpg")
-    tally = await worker.run()
+    stats = await worker.run()
     rows = await query(QUEUE)
     assert {(row["status"], row["attempt_count"]) for row in rows} == {("pending", 0)}
     assert {row["wait_reason"] for row in rows} == {"rate_limited"}
-    assert sum(tally.released.values()) == 2
+    assert sum(stats.released.values()) == 2
     assert len(server.requests) == 1
     report = await worker.database.enrichment_covers()
     assert report.wait_reason == "retry_after"
@@ -199,8 +198,37 @@ async def test_the_calls_keep_to_the_providers_limit(worker, server, show, query
         server.replies[f"/{number}.jpg"] = encoded(picture(number))
         await show(f"/{number}.jpg")
     await worker.run()
-    assert len(server.requests) == worker.tally.calls == 3
+    assert len(server.requests) == worker.stats.calls == 3
     assert {row["wait_reason"] for row in await query(QUEUE) if row["status"] == "pending"} == {"rate"}
+
+
+async def test_a_worker_with_a_slow_server_keeps_its_claims(
+    worker, server, show, query, service, clock
+) -> None:
+    """Claims live two minutes, and each download takes 25 s of them: what is not asked for in time goes back,
+    so that no claim grows stale and no attempt is spent."""
+    await service.configure_enrichment({"stale_after_seconds": 120})
+    for number in range(8):
+        server.replies[f"/{number}.jpg"] = encoded(picture(number))
+        await show(f"/{number}.jpg")
+    download = worker.downloader.download
+
+    async def slow(*arguments):
+        image = await download(*arguments)
+        clock.seconds += 25
+        await query(
+            "update enrichment.cover_queue set started_at = started_at - interval '25 s'"
+            " where status = 'in_progress'"
+        )
+        await query("select enrichment.reset_stale_covers(null)")
+        return image
+
+    worker.downloader.download = slow
+    stats = await worker.run()
+    assert clock.seconds == 8 * 25
+    assert (stats.dropped, stats.applied) == (0, {"applied": 8})
+    assert stats.released["stopped"] > 0
+    assert {(row["status"], row["attempt_count"]) for row in await query(QUEUE)} == {("completed", 1)}
 
 
 async def test_google_covers_are_never_asked_for(worker, server, show, query) -> None:
@@ -219,7 +247,7 @@ async def test_hot_linking_downloads_nothing(worker, server, show, query, servic
     await worker.run()
     assert server.requests == []
     assert await query(QUEUE) == []
-    assert worker.tally.calls == 0
+    assert worker.stats.calls == 0
 
 
 async def test_without_storage_covers_wait_with_a_sentence(settings, server, show, query, caplog) -> None:
@@ -243,7 +271,7 @@ async def test_the_worker_for_books_brings_its_cover_worker(settings, server, sh
         async with asyncio.timeout(20):
             await worker.run(drain=True, patience=1)
         assert worker.covers is not None
-        assert worker.covers.tally.applied == {"applied": 1}
+        assert worker.covers.stats.applied == {"applied": 1}
         assert len(files()) == 1
         server.replies["/2.jpg"] = encoded(picture(2))
         await show("/2.jpg")

@@ -167,13 +167,13 @@ async def test_a_reader_s_claims_end_with_the_call(service, as_reader, create_re
 async def test_a_host_s_readers_and_works_are_found(service: Database, create_reader, connect) -> None:
     """A handle names a reader; works come in pages."""
     reader, _ = create_reader("ada")
-    assert await service.door.user_id("ada") == reader
-    assert await service.door.user_id("nobody") is None
+    assert await service.transport.user_id("ada") == reader
+    assert await service.transport.user_id("nobody") is None
     await (await connect()).execute(
         "insert into public.works (title) select 'Book' from generate_series(1, 5)"
     )
-    first = await service.door.work_ids(None, 3)
-    second = await service.door.work_ids(first[-1], 3)
+    first = await service.transport.work_ids(None, 3)
+    second = await service.transport.work_ids(first[-1], 3)
     assert (len(first), len(second)) == (3, 2)
     assert first + second == sorted(first + second)
 

@@ -14,7 +14,7 @@ import pytest
 import open_library
 from book_enrichment.database import open_database
 from book_enrichment.settings import Settings
-from book_enrichment.worker import Worker, open_worker
+from book_enrichment.work import Worker, open_worker
 
 ROUNDS = 12  # four times as many as a row has attempts
 CATALOGUED = {
@@ -91,19 +91,19 @@ async def test_an_outage_of_any_length_costs_no_row(worker, connect, import_book
     connection = await connect()
     for number in range(ROUNDS):
         await let_time_pass(connection)
-        tally = await worker.run(drain=True, patience=0)
+        stats = await worker.run(drain=True, patience=0)
         rows = await rows_of(connection)
         assert {(row["status"], row["attempt_count"]) for row in rows} == {("pending", 0)}, number
         assert {row["wait_reason"] for row in rows} <= {"unreachable", "breaker"}
         assert all(row["next_attempt_after"] > datetime.now(UTC) for row in rows)
-        assert tally.failed == 0
+        assert stats.failed == 0
     breaker = await connection.execute(
         "select failures, last_error from enrichment.providers where provider = 'openlibrary'"
     )
     (state,) = await breaker.fetchall()
     assert state["failures"] >= 5
     assert state["last_error"]
-    assert 5 <= tally.calls["openlibrary"] <= 5 + ROUNDS, "five to open the breaker, then a probe a round"
+    assert 5 <= stats.calls["openlibrary"] <= 5 + ROUNDS, "five to open the breaker, then a probe a round"
 
     async with open_library.serve(port=free_port) as library:
         await let_time_pass(connection)
@@ -132,10 +132,10 @@ async def test_the_cache_answers_during_an_outage(worker, connect, import_books)
         ]}')
         """
     )
-    tally = await worker.run(drain=True, patience=0)
+    stats = await worker.run(drain=True, patience=0)
     ended = {row["title"]: row["status"] for row in await rows_of(connection)}
     assert ended == dict.fromkeys((CATALOGUED | UNKNOWN).values(), "pending") | {"1984": "completed"}
-    assert tally.swept == 1
+    assert stats.swept == 1
 
 
 async def test_due_says_when_to_come_back(worker, connect, import_books) -> None:

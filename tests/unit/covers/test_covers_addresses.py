@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from book_enrichment import covers
-from book_enrichment.covers import CoverRefused, Downloader, NotPermitted, checked_url, is_public, resolve
-from book_enrichment.providers import ProviderUnavailable
+from book_enrichment.images import CoverRefused, Downloader, download
+from book_enrichment.images.download import checked_url, is_public, resolve
+from book_enrichment.providers import NotPermitted, ProviderUnavailable
 
 HOSTS = ("covers.openlibrary.org", "archive.org", "*.us.archive.org")
 URL = "https://covers.openlibrary.org/b/id/1-M.jpg"
@@ -278,7 +278,7 @@ async def test_tls_still_proves_the_name(name, server, tmp_path, monkeypatch) ->
     listening = await asyncio.start_server(server.connected, "127.0.0.1", 0, ssl=context)
     port = listening.sockets[0].getsockname()[1]
     server.replies["/b/id/1-M.jpg"] = b"image"
-    monkeypatch.setattr(covers, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(download, "is_public", lambda address: address == "127.0.0.1")
 
     class ToOurPort(httpx.AsyncHTTPTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from book_enrichment import covers
-from book_enrichment.covers import CoverRefused, Downloader
+from book_enrichment.images import CoverRefused, Downloader
+from book_enrichment.images import download as downloading
 from book_enrichment.providers import ProviderUnavailable
 from cover_server import CONTACT, COVERS
 
@@ -100,7 +100,7 @@ async def test_a_trickle_of_bytes_ends(client, monkeypatch) -> None:
         except OSError:
             writer.close()
 
-    monkeypatch.setattr(covers, "DOWNLOAD_SECONDS", 0.5)
+    monkeypatch.setattr(downloading, "DOWNLOAD_SECONDS", 0.5)
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     stand_in = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     started = time.monotonic()

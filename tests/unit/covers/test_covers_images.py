@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from book_enrichment.covers import CoverRefused, image_format, make_thumbnail
+from book_enrichment.images.thumbnail import CoverRefused, image_format, make_thumbnail
 from cover_server import encoded, picture
 
 
@@ -196,7 +196,7 @@ def test_a_damaged_file_is_an_image_or_a_refusal(whole, changes, kept) -> None:
 
 MEMORY = """
 import resource, sys
-from book_enrichment.covers import CoverRefused, make_thumbnail
+from book_enrichment.images import CoverRefused, make_thumbnail
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     make_thumbnail(open(sys.argv[1], "rb").read())

@@ -7,7 +7,7 @@ import codecs
 import pytest
 
 from book_enrichment.imports import MAX_FILE_BYTES, ImportFileError, read_export, read_export_file
-from book_enrichment.imports.reading import MAX_RECORDS
+from book_enrichment.imports.parsing import MAX_RECORDS
 
 LES_MISERABLES = {"Title": "Les Misérables", "Author": "Victor Hugo", "Additional Authors": "Norman Denny"}
 

@@ -7,22 +7,13 @@ the SQL default holds.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-import httpx
-import psycopg
-from psycopg.abc import Buffer
-from psycopg.rows import dict_row
-from psycopg.types.datetime import TimestamptzLoader
-from psycopg_pool import AsyncConnectionPool
-from supabase import AsyncClientOptions, acreate_client
-
-from book_enrichment.database.doors import Door, Json, Pool, PostgresDoor, PostgrestDoor, Row
-from book_enrichment.errors import EnrichmentError
+from book_enrichment.database.calls import Calls
+from book_enrichment.database.transports import Json
 from book_enrichment.records import (
     ApplyOutcome,
     ClaimedCover,
@@ -50,7 +41,6 @@ from book_enrichment.records import (
     Pruned,
     QueueRow,
     QueueState,
-    Record,
     Reservation,
     ReviewOutcome,
     Setting,
@@ -59,37 +49,10 @@ from book_enrichment.records import (
     UsageLine,
     WorkStatus,
 )
-from book_enrichment.settings import Settings
-
-R = TypeVar("R", bound=Record)
-
-# Longest wait for one answer and for one connection. Hosted service_role statements end after 8 s; an import
-# of 500 rows and a sweep of 500 works stay well under that.
-ANSWER_SECONDS = 30.0
-CONNECT_SECONDS = 5.0
 
 
-class Database:
-    """The verbs of the database, through whichever door it is given."""
-
-    def __init__(self, door: Door) -> None:
-        self.door = door
-
-    async def call(self, function: str, **arguments: Any) -> list[Row]:
-        """Any public function by name; the rows as they come through the door."""
-        return await self.door.call(
-            function, {name: value for name, value in arguments.items() if value is not None}
-        )
-
-    async def _all(self, record: type[R], function: str, **arguments: Any) -> list[R]:
-        return [record.from_row(row) for row in await self.call(function, **arguments)]
-
-    async def _first(self, record: type[R], function: str, **arguments: Any) -> R | None:
-        return next(iter(await self._all(record, function, **arguments)), None)
-
-    async def _one(self, record: type[R], function: str, **arguments: Any) -> R:
-        (only,) = await self._all(record, function, **arguments)
-        return only
+class Database(Calls):
+    """The verbs of the database."""
 
     # A work comes in, and gets in line.
 
@@ -432,69 +395,3 @@ class Database:
         return await self._all(
             FieldLock, "unlock_fields", work_id=work_id, fields=list(fields), edition_id=edition_id
         )
-
-
-class NotConfigured(EnrichmentError):
-    """The environment does not say where the database is."""
-
-
-@asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database the settings name: straight when DATABASE_URL is set, otherwise by HTTP through PostgREST.
-
-    Raises:
-        NotConfigured: the settings name none.
-    """
-    if settings.database_url is not None:
-        async with postgres_pool(settings.database_url.get_secret_value()) as pool:
-            yield Database(PostgresDoor(pool))
-    elif settings.supabase_url is not None and settings.supabase_service_role_key is not None:
-        # `retries` are for connections that were refused: nothing was sent, so repeating is safe.
-        transport = httpx.AsyncHTTPTransport(retries=2)
-        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-        async with httpx.AsyncClient(transport=transport, timeout=timeout) as http:
-            client = await acreate_client(
-                settings.supabase_url,
-                settings.supabase_service_role_key.get_secret_value(),
-                AsyncClientOptions(httpx_client=http),
-            )
-            yield Database(PostgrestDoor(client))
-    else:
-        missing = "SUPABASE_SERVICE_ROLE_KEY" if settings.supabase_url else "SUPABASE_URL"
-        has_half = settings.supabase_url is not None or settings.supabase_service_role_key is not None
-        raise NotConfigured(
-            f"{missing} is not set" if has_half else "no database is configured",
-            hint="set DATABASE_URL, or SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY; "
-            'for the local stack: eval "$(make -s env)"',
-        )
-
-
-class _MomentOrNever(TimestamptzLoader):
-    """`infinity` is later than any Python datetime; it arrives as the word, as it does through PostgREST."""
-
-    def load(self, data: Buffer) -> Any:
-        return "infinity" if data == b"infinity" else super().load(data)
-
-
-async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
-    connection.adapters.register_loader("timestamptz", _MomentOrNever)
-
-
-@asynccontextmanager
-async def postgres_pool(conninfo: str, max_size: int = 4) -> AsyncIterator[Pool]:
-    """Connections that live behind a transaction pooler, too: nothing prepared, a call is a transaction.
-
-    A connection is looked at before it is used, so that a restarted server costs no call.
-    """
-    pool: Pool = AsyncConnectionPool(
-        conninfo,
-        open=False,
-        min_size=1,
-        max_size=max_size,
-        timeout=CONNECT_SECONDS,
-        check=AsyncConnectionPool.check_connection,
-        configure=_configure,
-        kwargs={"autocommit": True, "prepare_threshold": None, "row_factory": dict_row, "connect_timeout": 5},
-    )
-    async with pool:
-        yield pool

@@ -1,8 +1,8 @@
 """Two ways into the same database, with the same answers.
 
-`PostgrestDoor` speaks HTTP through `supabase`: all that a hosted worker needs is the project's address and
-key. `PostgresDoor` speaks to Postgres itself through `psycopg`. Both call a public function by name with
-named arguments, leave out arguments that are None so that the SQL default holds, and raise the errors of
+`PostgrestTransport` speaks HTTP through `supabase`: all that a hosted worker needs is the project's address
+and key. `PostgresTransport` speaks to Postgres itself through `psycopg`. Both call a public function by name
+with named arguments, leave out arguments that are None so that the SQL default holds, and raise the errors of
 `book_enrichment.errors`. Neither repeats a call: only the one who sent it knows whether that is safe. A
 refused connection is the exception, since nothing was sent.
 """
@@ -53,7 +53,7 @@ class Json:
     value: Any
 
 
-class Door(Protocol):
+class Transport(Protocol):
     """What `Database` needs."""
 
     async def call(self, function: str, arguments: Mapping[str, Any]) -> list[Row]:
@@ -78,7 +78,7 @@ class Door(Protocol):
         ...
 
 
-class PostgrestDoor:
+class PostgrestTransport:
     """Through the project's HTTP interface, as whom its key names: the service role or a reader."""
 
     def __init__(self, client: AsyncClient | AsyncPostgrestClient) -> None:
@@ -116,16 +116,16 @@ class PostgrestDoor:
         return rows
 
 
-class PostgresDoor:
+class PostgresTransport:
     """Straight into Postgres. With `reader` (JWT claims) a call runs as PostgREST runs it for that reader."""
 
     def __init__(self, pool: Pool, reader: Mapping[str, Any] | None = None) -> None:
         self._pool = pool
         self._reader = None if reader is None else {"role": "authenticated", **reader}
 
-    def as_reader(self, claims: Mapping[str, Any]) -> PostgresDoor:
+    def as_reader(self, claims: Mapping[str, Any]) -> PostgresTransport:
         """The same pool, for one reader: `claims` carry at least `sub`, the reader's id."""
-        return PostgresDoor(self._pool, claims)
+        return PostgresTransport(self._pool, claims)
 
     async def call(self, function: str, arguments: Mapping[str, Any]) -> list[Row]:
         statement = sql.SQL("select * from public.{function}({arguments})").format(

@@ -1,4 +1,4 @@
-"""Looking without touching: what is where, what waits for what, why a book was matched, what would happen."""
+"""`status`: what is where, and what waits for what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 from rich.console import Group, RenderableType
@@ -34,29 +33,17 @@ from book_enrichment.cli.common import (
     spelled,
 )
 from book_enrichment.cli.showing import (
-    field_label,
-    in_order,
-    megabytes,
-    meter,
-    optional,
-    shown,
-    source_text,
     text,
-    today,
 )
-from book_enrichment.covers import cover_line
 from book_enrichment.database import Database
 from book_enrichment.errors import DatabaseUnavailable
 from book_enrichment.records import (
     CoverReport,
     Due,
-    ExplainedCandidate,
     LibrarySummary,
     OverviewLine,
-    Preview,
     ProviderLine,
     QueueRow,
-    UsageLine,
 )
 
 PAGE = 1000  # the most that a call answers with
@@ -178,6 +165,15 @@ def standing_view(standing: Standing) -> list[RenderableType]:
     return lines
 
 
+def cover_line(covers: CoverReport) -> str:
+    """How storing covers stands, in a sentence or two."""
+    used, budget = covers.bytes / 1e6, covers.budget_bytes / 1e6
+    line = f"Covers: {covers.images} stored, {used:.1f} of {budget:.0f} MB; {covers.pending} to go"
+    if covers.wait_reason == "storage_budget":
+        return line + ". The budget is reached (storage_budget): new covers stay hot-linked."
+    return line + (f" ({covers.wait_reason})." if covers.wait_reason else ".")
+
+
 def queue_table(lines: Iterable[OverviewLine]) -> Table:
     """The queue by state and by what rows wait for."""
     table = Table("state", "waits for", "rows", "oldest", "until", title="Enrichment queue")
@@ -258,126 +254,3 @@ def _show_summary(user: str, as_json: bool) -> None:
         out.print(f"Next look-up {from_now(summary.next_due_at)} ({summary.next_reason}).")
     elif summary.next_reason:
         out.print(f"What is pending waits for a setting ({summary.next_reason}).")
-
-
-@app.command(
-    rich_help_panel=LOOKING, epilog="Example: book-enrichment explain 6f2c0a51-6d1e-4b43-8ae1-0f7f9d6f8f11"
-)
-def explain(
-    work_id: Annotated[UUID, typer.Argument(metavar="WORK", help="The id of a work.")],
-    user: ForReader = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show every candidate for a book: the parts of its score, the sentence on top of them, where to look."""
-
-    async def work() -> list[ExplainedCandidate]:
-        async with acting_database(user) as database:
-            return await database.explain_enrichment(work_id)
-
-    candidates = finish(work())
-    if as_json:
-        print_json({"work_id": work_id, "candidates": as_dicts(candidates)})
-    elif candidates:
-        out.print(candidate_table(candidates))
-    else:
-        out.print(f"No provider was asked lately, or none knows it: book-enrichment enqueue {work_id} asks.")
-
-
-def candidate_table(candidates: Iterable[ExplainedCandidate]) -> Table:
-    """Candidates side by side, the best first."""
-    table = Table("", "candidate", "title", "author", "ISBN", "tier", "because", title="Candidates")
-    table.columns[1].overflow = "fold"
-    for each in candidates:
-        author = "?" if each.author_score is None else f"{each.author_score}/3"
-        book = (text(each.title), text(f"by {each.authors or 'nobody'}"))
-        tier = f"{each.confidence}, dismissed" if each.is_dismissed else each.confidence
-        table.add_row(
-            str(each.place),
-            Text("\n").join([*book, source_text(each.provider, each.source_url)]),
-            f"{each.title_score}/4",
-            author,
-            f"{each.isbn_score}/5",
-            tier,
-            text(each.sentence),
-            style="dim" if each.is_dismissed else "",
-        )
-    return table
-
-
-@app.command(
-    rich_help_panel=LOOKING, epilog="Example: book-enrichment preview 6f2c0a51-6d1e-4b43-8ae1-0f7f9d6f8f11"
-)
-def preview(
-    work_ids: Annotated[list[UUID], typer.Argument(metavar="WORK…", help="Works, by id.")],
-    user: ForReader = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what would happen to books if they were looked up now. Nothing is written, nobody is asked."""
-
-    async def work() -> list[Preview]:
-        async with acting_database(user) as database:
-            return await database.preview_enrichment(work_ids)
-
-    previews = finish(work())
-    if as_json:
-        print_json({"items": as_dicts(previews)})
-        return
-    for each in previews:
-        out.print(preview_line(each))
-        if each.values:
-            out.print(preview_table(each))
-
-
-def preview_line(each: Preview) -> Text:
-    """What would become of a work, in a sentence."""
-    line = Text(f"{each.work_id}  ").append(
-        spelled(each.status) if each.status else "would not be queued", style="bold"
-    )
-    waits = each.wait_reason and f"waits: {spelled(each.wait_reason)}"
-    for about in (each.confidence and f"confidence {each.confidence}", each.sentence, waits):
-        if about:
-            line.append_text(text(f", {about}"))
-    for lookup in each.lookups:
-        line.append_text(text(f", asks {lookup.provider} by {lookup.kind} {lookup.key}"))
-    return line
-
-
-def preview_table(each: Preview) -> Table:
-    """Field by field: today's value, and what would be written or proposed."""
-    table = Table("field", "today", "would be", "value", "from")
-    for field, value in in_order(each.values):
-        table.add_row(
-            field_label(field),
-            today(optional(value.get("current"))),
-            "written" if value.get("is_applied") else "proposed",
-            text(shown(value.get("value"))),
-            source_text(value.get("provider") or "", None, value.get("confidence")),
-        )
-    return table
-
-
-@app.command(rich_help_panel=LOOKING, epilog="Example: book-enrichment usage   or   … usage --json")
-def usage(user: ForReader = None, as_json: AsJson = False) -> None:
-    """Show how much of the free tier is used: database, covers, provider calls of today, what waits."""
-
-    async def work() -> list[UsageLine]:
-        async with acting_database(user) as database:
-            return await database.enrichment_usage()
-
-    lines = finish(work())
-    if as_json:
-        print_json({"items": as_dicts(lines)})
-        return
-    table = Table("what", "", "used", "of", "", "until", title="Free tier")
-    table.columns[2].justify = table.columns[3].justify = "right"
-    for line in lines:
-        amount = megabytes if line.unit == "bytes" else str
-        table.add_row(
-            line.meter,
-            spelled(line.subject),
-            amount(line.used),
-            "" if line.allowed is None else amount(line.allowed),
-            meter(line.used, line.allowed),
-            from_now(line.until),
-        )
-    out.print(table)

@@ -32,9 +32,10 @@ from book_enrichment.cli.common import (
     out,
     print_json,
 )
-from book_enrichment.cli.deciding import OfConfidence, OfImport, decision_line, undo_line
-from book_enrichment.cli.looking import rows_in
+from book_enrichment.cli.decisions import OfConfidence, OfImport, decision_line
 from book_enrichment.cli.showing import LETTERS, Choice, choices_of, proposal_table, source_text, text
+from book_enrichment.cli.status import rows_in
+from book_enrichment.cli.undo import undo_line
 from book_enrichment.database import Database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.records import QueueRow

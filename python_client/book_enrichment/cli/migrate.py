@@ -1,4 +1,4 @@
-"""The database side of this package: installed, brought to its version, taken out again."""
+"""`migrate`: the database side of this package is installed, or brought to its version."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import typer
-from rich.prompt import Confirm
 
 from book_enrichment.cli.common import (
     BAD_USAGE,
@@ -28,7 +27,6 @@ from book_enrichment.handshake import needed_version
 from book_enrichment.migrate import migrate as apply_steps
 from book_enrichment.migrate import not_as_released, plan
 from book_enrichment.migrate import restore as restore_functions
-from book_enrichment.migrate import uninstall as take_out
 
 T = TypeVar("T")
 
@@ -53,11 +51,11 @@ def migrate(
 
     One transaction a step: what fails leaves nothing behind, and running it again goes on. What readers
     decided stays. Your own migration history is left alone."""
-    url = _database_url()
+    url = database_url()
     if check:
-        sentences = _answered(lambda: plan(url))
+        sentences = answered(lambda: plan(url))
         if restore and not sentences:
-            sentences = [f"restore {name}" for name in _answered(lambda: not_as_released(url))]
+            sentences = [f"restore {name}" for name in answered(lambda: not_as_released(url))]
         if as_json:
             print_json({"version": needed_version(), "would": sentences})
         for sentence in [] if as_json else sentences:
@@ -67,8 +65,8 @@ def migrate(
         if not as_json:
             out.print(f"Nothing to do: the database is at version {needed_version()}.", highlight=False)
         return
-    applied = _answered(lambda: apply_steps(url, _tell))
-    restored = _answered(lambda: restore_functions(url)) if restore else []
+    applied = answered(lambda: apply_steps(url, tell))
+    restored = answered(lambda: restore_functions(url)) if restore else []
     if as_json:
         print_json({"version": needed_version(), "applied": applied, "restored": restored})
         return
@@ -78,50 +76,8 @@ def migrate(
     out.print(f"{done}: the database is at version {needed_version()}.", highlight=False)
 
 
-@app.command(
-    rich_help_panel=OPERATING,
-    epilog="Example: book-enrichment uninstall   or, for a while: book-enrichment uninstall --keep-data",
-)
-def uninstall(
-    keep_data: Annotated[
-        bool,
-        typer.Option(
-            "--keep-data",
-            help="Keep what readers decided, in a schema of its own; the next migrate takes it back.",
-        ),
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Take book enrichment out of the database: jobs, functions, tables, queue and audit log.
-
-    Your own tables stay, and so do the values that were filled in. Nothing is taken out while something of
-    yours is built on ours."""
-    url = _database_url()
-    goes = (
-        "everything but what readers decided"
-        if keep_data
-        else "with queue, audit log, locks and rejections, and what an earlier uninstall kept"
-    )
-    if not yes:
-        if not err.is_terminal:
-            give_up(BAD_USAGE, "uninstall asks first, and nobody can answer here", "add --yes if you mean it")
-        if not Confirm.ask(f"Take book enrichment out, {goes}?", console=err, default=False):
-            raise typer.Exit(BAD_USAGE)
-    is_done = _answered(lambda: take_out(url, keep_data, _tell))
-    if as_json:
-        print_json({"uninstalled": is_done, "kept_data": is_done and keep_data})
-    elif not is_done:
-        out.print("Nothing to do: book enrichment is not installed here.")
-    elif keep_data:
-        out.print(
-            "Book enrichment is taken out; book-enrichment migrate brings it back, with what was decided."
-        )
-    else:
-        out.print("Book enrichment is taken out.")
-
-
-def _database_url() -> str:
+def database_url() -> str:
+    """Where tables are made."""
     url = read_settings().database_url
     if url is None:
         give_up(
@@ -132,7 +88,7 @@ def _database_url() -> str:
     return url.get_secret_value()
 
 
-def _answered(work: Callable[[], T]) -> T:
+def answered(work: Callable[[], T]) -> T:
     """What it answers; what goes wrong as a sentence and an exit code."""
     try:
         return work()
@@ -142,5 +98,6 @@ def _answered(work: Callable[[], T]) -> T:
         give_up(REFUSED, error.message, error.hint)
 
 
-def _tell(sentence: str) -> None:
+def tell(sentence: str) -> None:
+    """What is being done, while it is."""
     err.print(plain(sentence), markup=False, highlight=False, soft_wrap=True)

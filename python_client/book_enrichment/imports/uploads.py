@@ -13,19 +13,20 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
-from book_enrichment.api.problems import Problem, problem_of
 from book_enrichment.database import Database
 from book_enrichment.errors import EnrichmentError
-from book_enrichment.imports import Export, ImportFileError, read_export
-from book_enrichment.imports.sending import import_export
 from book_enrichment.records import ImportProgress
+
+from .export import Export, read_export
+from .sending import import_export
 
 logger = logging.getLogger(__name__)
 
 # Reading 20 MB takes 1.4 s of CPU; more at a time would only make everybody wait.
-READERS_AT_ONCE = 2
+FILES_AT_ONCE = 2
 # 10,000 rows took 53 s on two busy cores, and a file holds 50,000 at most. An import whose
 # database stays away is given up after this; importing the file again goes on where it ended.
 LONGEST_SENDING_SECONDS = 600.0
@@ -34,17 +35,30 @@ GRACE_SECONDS = 10.0
 PROBLEMS_REMEMBERED = 100
 
 
+class UploadUnderWay(EnrichmentError):
+    """A reader's import is still being sent; one at a time."""
+
+
+class UploadFailed(EnrichmentError):
+    """A fault of ours ended the sending."""
+
+
+Told = TypeVar("Told")
+
+
 @dataclass(slots=True)
-class Importing:
+class Uploads(Generic[Told]):
     """The imports that this app is sending."""
 
     database: Database
     wake: Callable[[], None]
     """Called when rows are in."""
-    problems: dict[UUID, Problem] = field(default_factory=dict)
+    describe: Callable[[EnrichmentError], Told]
+    """How whoever watches an import is told why it ended."""
+    problems: dict[UUID, Told] = field(default_factory=dict)
     _sending: dict[UUID, asyncio.Task[None]] = field(default_factory=dict)
     _readers: set[UUID] = field(default_factory=set)
-    _parsing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_AT_ONCE))
+    _parsing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_AT_ONCE))
 
     async def accept(
         self, reader: UUID, read: Callable[[], Awaitable[bytes]], source: str | None
@@ -54,14 +68,13 @@ class Importing:
         `read` is called when it is this file's turn: until then an upload waits on disk, not in memory.
 
         Raises:
-            Problem: 422 for a file that is no export, 429 while an import of this reader is being sent.
+            ImportFileError: the file is no export.
+            UploadUnderWay: an import of this reader is being sent.
         """
         if reader in self._readers:
-            raise Problem(
-                429,
+            raise UploadUnderWay(
                 "an import of yours is still being sent",
-                "wait until it ends; GET /imports shows how far it is",
-                headers={"Retry-After": "5"},
+                hint="wait until it ends; GET /imports shows how far it is",
             )
         self._readers.add(reader)
         try:
@@ -70,9 +83,6 @@ class Importing:
             import_id = uuid4()
             # Without rows yet: from here on it can be watched.
             await self.database.import_library(reader, export.source, [], import_id, len(export.rows))
-        except ImportFileError as error:
-            self._readers.discard(reader)
-            raise Problem(422, error.message, error.hint) from None
         except BaseException:
             self._readers.discard(reader)
             raise
@@ -107,16 +117,17 @@ class Importing:
         try:
             await import_export(self.database, reader, export, advance, import_id, LONGEST_SENDING_SECONDS)
         except EnrichmentError as error:
-            self._remember(import_id, problem_of(error))
+            self._remember(import_id, error)
         except Exception:
             logger.exception("import %s: unexpected", import_id, extra={"action": "import"})
-            self._remember(import_id, Problem(500, "the import ended by a fault of this app", "see the log"))
+            failure = UploadFailed("the import ended by a fault of this app", hint="see the log")
+            self._remember(import_id, failure)
         finally:
             self._sending.pop(import_id, None)
             self._readers.discard(reader)
 
-    def _remember(self, import_id: UUID, problem: Problem) -> None:
-        logger.warning("import %s: %s", import_id, problem.detail, extra={"action": "import"})
-        self.problems[import_id] = problem
+    def _remember(self, import_id: UUID, error: EnrichmentError) -> None:
+        logger.warning("import %s: %s", import_id, error, extra={"action": "import"})
+        self.problems[import_id] = self.describe(error)
         while len(self.problems) > PROBLEMS_REMEMBERED:
             del self.problems[next(iter(self.problems))]
