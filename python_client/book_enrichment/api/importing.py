@@ -20,7 +20,7 @@ from book_enrichment.database import Database
 from book_enrichment.errors import EnrichmentError
 from book_enrichment.imports import Export, ImportFileError, read_export
 from book_enrichment.imports.sending import import_export
-from book_enrichment.records import ImportProgress
+from book_enrichment.records import ImportState
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Importing:
         self._sending[import_id] = asyncio.create_task(self._send(reader, import_id, export))
         return import_id, export
 
-    def state(self, progress: ImportProgress) -> str:
+    def state(self, progress: ImportState) -> str:
         """`complete`, `sending` or `incomplete`. Another app may be sending it, which only time can tell."""
         if progress.import_id in self._sending:
             return "sending"

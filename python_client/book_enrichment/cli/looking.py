@@ -52,10 +52,10 @@ from book_enrichment.records import (
     Due,
     ExplainedCandidate,
     LibrarySummary,
-    OverviewLine,
+    ListedRow,
     Preview,
-    ProviderLine,
-    QueueRow,
+    ProviderState,
+    StateCount,
     UsageLine,
 )
 
@@ -77,8 +77,8 @@ class State(StrEnum):
 class Standing:
     """How everything stands at one moment."""
 
-    overview: list[OverviewLine]
-    providers: list[ProviderLine]
+    overview: list[StateCount]
+    providers: list[ProviderState]
     due: Due
     covers: CoverReport
 
@@ -178,7 +178,7 @@ def standing_view(standing: Standing) -> list[RenderableType]:
     return lines
 
 
-def queue_table(lines: Iterable[OverviewLine]) -> Table:
+def queue_table(lines: Iterable[StateCount]) -> Table:
     """The queue by state and by what rows wait for."""
     table = Table("state", "waits for", "rows", "oldest", "until", title="Enrichment queue")
     table.columns[2].justify = "right"
@@ -189,7 +189,7 @@ def queue_table(lines: Iterable[OverviewLine]) -> Table:
     return table
 
 
-def provider_table(providers: Iterable[ProviderLine]) -> Table:
+def provider_table(providers: Iterable[ProviderState]) -> Table:
     """Who may be asked now, or why not and until when; calls that are free, and those of today."""
     table = Table("provider", "may be asked", "calls free", "today", title="Providers")
     for line in providers:
@@ -209,7 +209,7 @@ def provider_table(providers: Iterable[ProviderLine]) -> Table:
     return table
 
 
-async def rows_in(database: Database, state: str) -> AsyncIterator[QueueRow]:
+async def rows_in(database: Database, state: str) -> AsyncIterator[ListedRow]:
     """Queue rows in one state, newest first, page by page; rows that leave it meanwhile are no trouble."""
     cursor: str | None = None
     while page := await database.list_enrichment(state, cursor=cursor):
@@ -219,7 +219,7 @@ async def rows_in(database: Database, state: str) -> AsyncIterator[QueueRow]:
 
 
 def _list_rows(state: State, limit: int, user: str | None, as_json: bool) -> None:
-    async def work() -> list[QueueRow]:
+    async def work() -> list[ListedRow]:
         async with acting_database(user) as database:
             return await database.list_enrichment(state, limit)
 
