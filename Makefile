@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down reset status psql env migrate demo serve screenshots test test-all lowest pgtap pytest lint bench measure-calls measure-api measure-matching migration release names
+.PHONY: help venv up down reset status psql env migrate demo serve screenshots test test-all lowest pgtap pytest lint bench measure-calls measure-api measure-matching migration release examples names shapes
 
 help: ## what you can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,14 @@ migration: venv ## draft the next step from what the schemas say (NAME=what_chan
 
 release: venv ## freeze the steps that are there: from now on their files never change
 	@$(PYTHON) supabase/local/drafting.py release
+
+shapes: venv ## write records.py of the Python package from the types that the verbs answer with
+	@$(STACK) guard
+	@$(PYTHON) supabase/local/shapes.py
+
+examples: venv ## record what the API answers anew, for its description
+	@$(STACK) guard
+	@RECORD_EXAMPLES=1 $(PYTHON) -m pytest --quiet tests/api/test_examples.py::test_the_examples_are_what_is_answered
 
 names: venv ## write 20_text/names.sql from the lists in supabase/data
 	@$(PYTHON) supabase/local/names.py

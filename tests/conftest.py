@@ -5,13 +5,16 @@ side by side get different clones. Nothing here touches the person's own stack, 
 environment is refused.
 """
 
+import dataclasses
 import itertools
 import os
 import socket
 import time
+import typing
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -19,6 +22,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from book_enrichment.decoding import Record
 from host_app import HostApp
 from packages import LOCAL, PlatformError
 from stack import Stack, refuse_foreign_project
@@ -46,6 +50,29 @@ def pytest_sessionstart() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits for pg_cron's minute begins first: the other process works meanwhile."""
     items.sort(key=lambda item: item.path.name != "test_pg_cron.py")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_null_where_a_shape_has_none() -> Iterator[None]:
+    """Every record that a test reads in this process holds null only where its type says so."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = Record.from_row.__func__  # type: ignore[attr-defined]
+
+        def from_row(record: type[Record], row: Mapping[str, Any]) -> Record:
+            filled = read(record, row)
+            nulls = [name for name in _never_null(record) if getattr(filled, name) is None]
+            assert not nulls, f"{record.__name__} holds null: {', '.join(nulls)}"
+            return filled
+
+        patch.setattr(Record, "from_row", classmethod(from_row))
+        yield
+
+
+@cache
+def _never_null(record: type[Record]) -> list[str]:
+    hints = typing.get_type_hints(record)
+    fields = (field.name for field in dataclasses.fields(record))
+    return [name for name in fields if type(None) not in typing.get_args(hints[name])]
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ from book_enrichment.cli import stats_table
 from book_enrichment.database import open_database
 from book_enrichment.imports import read_export_file
 from book_enrichment.imports.sending import import_export
-from book_enrichment.records import WorkStatus
+from book_enrichment.records import WorkState
 from book_enrichment.settings import Settings
 from book_enrichment.work import Stats, open_worker
 from packages import LOCAL, PlatformError
@@ -73,7 +73,7 @@ class Book:
 
     title: str
     answered_from: str | None
-    status: WorkStatus
+    status: WorkState
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -96,21 +96,35 @@ def draft(version: int, name: str) -> str:
 
 @contextmanager
 def made_databases() -> Iterator[tuple[Stack, str, str]]:
-    """The stack with two databases, by their names: what the migrations make and what the schemas make.
-
-    They are named like those of tests, so that what a killed run leaves is swept away."""
-    stack = Stack("test", durable=False, migrations=MIGRATIONS)
-    stack.up(migrated=False, rest=False)
-    was, now = (f"pytest_{os.getpid()}_drafted_{end}" for end in ("from", "to"))
-    try:
-        for name in (was, now):
-            stack.drop_database(name)
-            stack.create_database(name)
+    """The stack with two databases, by their names: what the migrations make and what the schemas make."""
+    with _databases("from", "to") as (stack, (was, now)):
         stack.migrate(was)
         load_schemas(stack.database_url(now))
         yield stack, was, now
+
+
+@contextmanager
+def database_of_schemas() -> Iterator[str]:
+    """The address of a database that the schemas make."""
+    with _databases("to") as (stack, (now,)):
+        load_schemas(stack.database_url(now))
+        yield stack.database_url(now)
+
+
+@contextmanager
+def _databases(*ends: str) -> Iterator[tuple[Stack, list[str]]]:
+    """Empty databases on the stack of the tests, named like those of tests, so that what a killed run leaves
+    is swept away."""
+    stack = Stack("test", durable=False, migrations=MIGRATIONS)
+    stack.up(migrated=False, rest=False)
+    names = [f"pytest_{os.getpid()}_drafted_{end}" for end in ends]
+    try:
+        for name in names:
+            stack.drop_database(name)
+            stack.create_database(name)
+        yield stack, names
     finally:
-        for name in (was, now):
+        for name in names:
             stack.drop_database(name)
         stack.down_if_unused()
 

@@ -31,9 +31,10 @@ create table enrichment.schema_versions (
     version int, name text, checksum text, works_with int, brought text[]
 );
 
+create type enrichment.pair as (one text, two text);
 create type enrichment.mood as enum ('good', 'bad');
 comment on type enrichment.mood is 'How it is.';
-create type enrichment.pair as (one text, two text);
+comment on column enrichment.pair.one is 'The first.';
 """,
     "10_queue/tables": """
 create table enrichment.settings (
@@ -218,6 +219,21 @@ DONE = {
         "comment on table enrichment.settings is 'Numbers.';\n",
         "",
         ("comment on table enrichment.settings is null;",),
+    ),
+    "comments on a type and its columns": Edit(
+        "comment on type enrichment.mood is 'How it is.';\n"
+        "comment on column enrichment.pair.one is 'The first.';",
+        "comment on column enrichment.pair.two is 'Null: there is one.';\n"
+        "create type enrichment.trio as (one text, two text, three text);\n"
+        "comment on type enrichment.trio is 'Three.';\n"
+        "comment on column enrichment.trio.three is 'The last.';",
+        (
+            "comment on type enrichment.mood is null;",
+            "comment on column enrichment.pair.one is null;",
+            "comment on column enrichment.pair.two is 'Null: there is one.';",
+            "comment on type enrichment.trio is 'Three.';",
+            "comment on column enrichment.trio.three is 'The last.';",
+        ),
     ),
     "the schema's comment": Edit("'Ours.'", "'All ours.'", ("comment on schema enrichment is 'All ours.'",)),
 }

@@ -16,8 +16,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, File, Form, Path, Query, Request, Response, UploadFile
 from fastapi.routing import APIRoute
 
+from book_enrichment import records
 from book_enrichment.api import models
 from book_enrichment.api.auth import refuse_unverifiable
+from book_enrichment.api.examples import show_examples
 from book_enrichment.api.models import Id, WorkIds
 from book_enrichment.api.problems import ProblemRoute, problems
 from book_enrichment.api.services import (
@@ -33,7 +35,6 @@ from book_enrichment.database import Database
 from book_enrichment.database.sessions import refuse_unusable
 from book_enrichment.errors import NotFound
 from book_enrichment.imports import MAX_FILE_BYTES
-from book_enrichment.records import EnqueueOutcome
 from book_enrichment.settings import Settings
 
 T = TypeVar("T")
@@ -155,7 +156,7 @@ async def status(
 @reader_routes.get("/queue", response_model=models.QueuePage, tags=["library"])
 async def queue(
     database: ReaderDatabase,
-    status: Annotated[models.Status | None, Query(description="Only rows in this state.")] = None,
+    status: Annotated[records.QueueStatus | None, Query(description="Only rows in this state.")] = None,
     limit: Limit = 50,
     cursor: Annotated[models.QueueCursor | None, NEXT] = None,
 ) -> Any:
@@ -168,7 +169,7 @@ async def queue(
 async def library(
     database: ReaderDatabase,
     filter: Annotated[
-        models.Status | Literal["missing"] | None, Query(description="A state, or `missing` something.")
+        records.QueueStatus | Literal["missing"] | None, Query(description="A state, or `missing` something.")
     ] = None,
     limit: Limit = 60,
     cursor: Annotated[models.LibraryCursor | None, NEXT] = None,
@@ -178,7 +179,7 @@ async def library(
     return _page(rows, limit)
 
 
-@reader_routes.get("/summary", response_model=models.Summary, tags=["library"])
+@reader_routes.get("/summary", response_model=records.LibrarySummary, tags=["library"])
 async def summary(database: ReaderDatabase) -> Any:
     """The own library in numbers, and when the next row is due."""
     return await database.enrichment_summary()
@@ -218,7 +219,7 @@ async def preview(database: ReaderDatabase, body: models.TriggerBody) -> Any:
 # Review
 
 
-@reader_routes.post("/bulk", response_model=models.MatchingOutcome, responses=problems(404), tags=["review"])
+@reader_routes.post("/bulk", response_model=records.MatchingOutcome, responses=problems(404), tags=["review"])
 async def bulk(database: ReaderDatabase, body: models.BulkBody) -> Any:
     """Approve or dismiss all that matches; counts only, unless `dry_run` is false."""
     where = body.filter
@@ -232,7 +233,7 @@ async def bulk(database: ReaderDatabase, body: models.BulkBody) -> Any:
 
 
 @reader_routes.post(
-    "/{queue_id}/approve", response_model=models.ReviewOutcome, responses=problems(404, 409), tags=["review"]
+    "/{queue_id}/approve", response_model=records.ReviewOutcome, responses=problems(404, 409), tags=["review"]
 )
 async def approve(database: ReaderDatabase, queue_id: QueueId, body: models.ApproveBody | None = None) -> Any:
     """Write what is proposed where it is still empty; the fields left unticked are not proposed again."""
@@ -241,7 +242,7 @@ async def approve(database: ReaderDatabase, queue_id: QueueId, body: models.Appr
 
 
 @reader_routes.post(
-    "/{queue_id}/dismiss", response_model=models.ReviewOutcome, responses=problems(404, 409), tags=["review"]
+    "/{queue_id}/dismiss", response_model=records.ReviewOutcome, responses=problems(404, 409), tags=["review"]
 )
 async def dismiss(database: ReaderDatabase, queue_id: QueueId) -> Any:
     """Not this book: what was proposed is never proposed for it again."""
@@ -249,7 +250,7 @@ async def dismiss(database: ReaderDatabase, queue_id: QueueId) -> Any:
 
 
 @reader_routes.post(
-    "/{queue_id}/undo", response_model=models.UndoOutcome, responses=problems(404, 409), tags=["review"]
+    "/{queue_id}/undo", response_model=records.UndoOutcome, responses=problems(404, 409), tags=["review"]
 )
 async def undo(database: ReaderDatabase, queue_id: QueueId) -> Any:
     """Take back what this row wrote, and only that; whoever triggered or approved it may."""
@@ -330,7 +331,7 @@ async def imports(
 
 
 @reader_routes.get(
-    "/imports/{import_id}", response_model=models.ImportProgress, responses=problems(404), tags=["imports"]
+    "/imports/{import_id}", response_model=models.ImportPage, responses=problems(404), tags=["imports"]
 )
 async def show_import(
     database: ReaderDatabase,
@@ -358,6 +359,9 @@ async def undo_import(database: ReaderDatabase, import_id: ImportId) -> Any:
     return {"items": await database.undo_import(import_id)}
 
 
+show_examples([*open_routes.routes, *reader_routes.routes, *upload_routes.routes])
+
+
 # Shapes
 
 
@@ -374,5 +378,5 @@ def _page(rows: Sequence[Any], limit: int) -> dict[str, Any]:
     return {"items": rows, "next_cursor": None if cursor is None else str(cursor)}
 
 
-def _triggered(outcomes: Sequence[EnqueueOutcome]) -> dict[str, Any]:
+def _triggered(outcomes: Sequence[records.EnqueueOutcome]) -> dict[str, Any]:
     return {"items": outcomes, "outcomes": Counter(each.outcome for each in outcomes)}

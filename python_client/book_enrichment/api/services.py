@@ -26,7 +26,7 @@ from book_enrichment.database import Database, Sessions, open_sessions
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.handshake import VersionMismatch, refuse_mismatch
 from book_enrichment.imports.uploads import Uploads
-from book_enrichment.records import ImportProgress
+from book_enrichment.records import ImportState
 from book_enrichment.settings import Settings
 from book_enrichment.work import Worker, open_worker, running
 
@@ -69,7 +69,7 @@ class Services:
         if self.worker is not None:
             self.worker.wake()
 
-    def sending(self, progress: ImportProgress) -> dict[str, Any]:
+    def sending(self, progress: ImportState) -> dict[str, Any]:
         """Whether rows of an import still arrive, and if not all did, why."""
         if self.uploads is None:
             return {"state": "complete", "problem": None}

@@ -20,9 +20,9 @@ from rich.table import Table
 
 from book_enrichment import __version__
 from book_enrichment.database import Database, NotConfigured, PostgresTransport, open_database
+from book_enrichment.decoding import Record
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, NotFound
 from book_enrichment.handshake import MISSING_VERB
-from book_enrichment.records import Record
 from book_enrichment.settings import Settings
 
 T = TypeVar("T")

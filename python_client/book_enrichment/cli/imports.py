@@ -25,7 +25,7 @@ from book_enrichment.cli.common import (
 )
 from book_enrichment.cli.import_ import show_rejected
 from book_enrichment.database import Database
-from book_enrichment.records import ImportLine, ImportProgress
+from book_enrichment.records import ImportLine, ImportState
 
 
 @app.command(
@@ -41,7 +41,7 @@ def imports(
 ) -> None:
     """Show imports, newest first: how many rows were read, and how far their books are."""
 
-    async def work() -> tuple[list[ImportProgress], list[ImportLine]]:
+    async def work() -> tuple[list[ImportState], list[ImportLine]]:
         async with acting_database(user) as database:
             if import_id is None:
                 return await database.enrichment_imports(limit), []
@@ -66,7 +66,7 @@ async def _lines(database: Database, import_id: UUID) -> list[ImportLine]:
     return lines
 
 
-def import_table(found: Iterable[ImportProgress]) -> Table:
+def import_table(found: Iterable[ImportState]) -> Table:
     """A line per import."""
     table = Table("import", "rows", "books", "enrichment", "covers")
     table.columns[0].no_wrap = True
@@ -82,6 +82,6 @@ def import_table(found: Iterable[ImportProgress]) -> Table:
     return table
 
 
-def _told(each: ImportProgress, *names: str) -> str:
+def _told(each: ImportState, *names: str) -> str:
     counts = dataclasses.asdict(each)
     return "\n".join(f"{counts[name]} {spelled(name)}" for name in names if counts[name])

@@ -38,7 +38,7 @@ from book_enrichment.cli.status import rows_in
 from book_enrichment.cli.undo import undo_line
 from book_enrichment.database import Database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
-from book_enrichment.records import QueueRow
+from book_enrichment.records import ListedRow
 
 KEYS = {
     "a": "approve all",
@@ -93,7 +93,7 @@ def review(
 
 
 def _list_proposals(confidence: str | None, import_id: UUID | None, user: str | None) -> None:
-    async def work() -> list[QueueRow]:
+    async def work() -> list[ListedRow]:
         async with acting_database(user) as database:
             return [
                 row async for row in rows_in(database, "needs_review") if fits(row, confidence, import_id)
@@ -102,7 +102,7 @@ def _list_proposals(confidence: str | None, import_id: UUID | None, user: str | 
     print_json({"items": as_dicts(finish(work()))})
 
 
-def fits(row: QueueRow, confidence: str | None, import_id: UUID | None) -> bool:
+def fits(row: ListedRow, confidence: str | None, import_id: UUID | None) -> bool:
     """Whether a row is one of those that were asked for."""
     return (confidence is None or row.confidence == confidence) and import_id in (None, row.import_id)
 
@@ -167,7 +167,7 @@ class Sitting:
         except Quit:
             return
 
-    async def _ask_about(self, row: QueueRow) -> None:
+    async def _ask_about(self, row: ListedRow) -> None:
         choices = choices_of(row)
         chosen = choices[0]
         out.print(panel(row, choices, chosen))
@@ -198,14 +198,14 @@ class Sitting:
                 if error.code in ("PT404", "PT409"):  # decided, or gone, meanwhile
                     return None
 
-    async def _approve(self, row: QueueRow, chosen: Choice, fields: list[str] | None) -> None:
+    async def _approve(self, row: ListedRow, chosen: Choice, fields: list[str] | None) -> None:
         outcome = await self.database.approve_enrichment(row.queue_id, fields, chosen.candidate)
         if outcome is not None:
             self.approved += 1
             self.decided.append(row.queue_id)
             out.print(decision_line("approved", outcome), style="green")
 
-    async def _dismiss(self, row: QueueRow) -> None:
+    async def _dismiss(self, row: ListedRow) -> None:
         outcome = await self.database.dismiss_enrichment(row.queue_id)
         if outcome is not None:
             self.dismissed += 1
@@ -277,7 +277,7 @@ def _keys(choices: list[Choice], can_undo: bool) -> str:
     return numbers + "  ".join(f"[bold]{key}[/] {told}" for key, told in keys.items())
 
 
-def panel(row: QueueRow, choices: list[Choice], chosen: Choice) -> Panel:
+def panel(row: ListedRow, choices: list[Choice], chosen: Choice) -> Panel:
     """The book, what it was matched with and why, and each proposal beside what is there today."""
     lines: list[RenderableType] = []
     by = text(", ".join(row.authors) or "nobody")

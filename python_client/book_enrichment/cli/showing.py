@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from book_enrichment.cli.common import plain
-from book_enrichment.records import QueueRow
+from book_enrichment.records import ListedRow
 
 # Every field that may be filled, in the order in which a panel shows them, as people call it.
 FIELDS = {
@@ -60,7 +60,7 @@ class Choice:
     proposals: tuple[Proposal, ...]
 
 
-def choices_of(row: QueueRow) -> list[Choice]:
+def choices_of(row: ListedRow) -> list[Choice]:
     """What a row in review can be approved as: what it proposes, then each rival that fits nearly as well."""
     details = row.match_details or {}
     described = {each.get("candidate"): each for each in details.get("candidates") or ()}
@@ -81,7 +81,7 @@ def choices_of(row: QueueRow) -> list[Choice]:
     return [best, *(_rival(row, described.get(rival) or {"candidate": rival}) for rival in rivals[1:])]
 
 
-def _rival(row: QueueRow, about: Mapping[str, Any]) -> Choice:
+def _rival(row: ListedRow, about: Mapping[str, Any]) -> Choice:
     proposals = tuple(
         Proposal(
             field,

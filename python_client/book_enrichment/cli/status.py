@@ -41,9 +41,9 @@ from book_enrichment.records import (
     CoverReport,
     Due,
     LibrarySummary,
-    OverviewLine,
-    ProviderLine,
-    QueueRow,
+    ListedRow,
+    ProviderState,
+    StateCount,
 )
 
 PAGE = 1000  # the most that a call answers with
@@ -64,8 +64,8 @@ class State(StrEnum):
 class Standing:
     """How everything stands at one moment."""
 
-    overview: list[OverviewLine]
-    providers: list[ProviderLine]
+    overview: list[StateCount]
+    providers: list[ProviderState]
     due: Due
     covers: CoverReport
 
@@ -174,7 +174,7 @@ def cover_line(covers: CoverReport) -> str:
     return line + (f" ({covers.wait_reason})." if covers.wait_reason else ".")
 
 
-def queue_table(lines: Iterable[OverviewLine]) -> Table:
+def queue_table(lines: Iterable[StateCount]) -> Table:
     """The queue by state and by what rows wait for."""
     table = Table("state", "waits for", "rows", "oldest", "until", title="Enrichment queue")
     table.columns[2].justify = "right"
@@ -185,7 +185,7 @@ def queue_table(lines: Iterable[OverviewLine]) -> Table:
     return table
 
 
-def provider_table(providers: Iterable[ProviderLine]) -> Table:
+def provider_table(providers: Iterable[ProviderState]) -> Table:
     """Who may be asked now, or why not and until when; calls that are free, and those of today."""
     table = Table("provider", "may be asked", "calls free", "today", title="Providers")
     for line in providers:
@@ -205,7 +205,7 @@ def provider_table(providers: Iterable[ProviderLine]) -> Table:
     return table
 
 
-async def rows_in(database: Database, state: str) -> AsyncIterator[QueueRow]:
+async def rows_in(database: Database, state: str) -> AsyncIterator[ListedRow]:
     """Queue rows in one state, newest first, page by page; rows that leave it meanwhile are no trouble."""
     cursor: str | None = None
     while page := await database.list_enrichment(state, cursor=cursor):
@@ -215,7 +215,7 @@ async def rows_in(database: Database, state: str) -> AsyncIterator[QueueRow]:
 
 
 def _list_rows(state: State, limit: int, user: str | None, as_json: bool) -> None:
-    async def work() -> list[QueueRow]:
+    async def work() -> list[ListedRow]:
         async with acting_database(user) as database:
             return await database.list_enrichment(state, limit)
 

@@ -29,25 +29,25 @@ from book_enrichment.records import (
     HistoryLine,
     ImportLine,
     ImportOutcome,
-    ImportProgress,
+    ImportState,
     InstalledVersion,
     LibraryLine,
     LibrarySummary,
+    ListedRow,
     MatchingOutcome,
-    OverviewLine,
     Preview,
-    ProviderLine,
+    ProviderReport,
     ProviderState,
     Pruned,
-    QueueRow,
-    QueueState,
     Reservation,
+    Resolution,
     ReviewOutcome,
+    RowState,
     Setting,
-    SweepOutcome,
+    StateCount,
     UndoOutcome,
     UsageLine,
-    WorkStatus,
+    WorkState,
 )
 
 
@@ -95,9 +95,9 @@ class Database(Calls):
             priority=priority,
         )
 
-    async def sweep_enrichment(self, batch_size: int | None = None) -> list[SweepOutcome]:
+    async def sweep_enrichment(self, batch_size: int | None = None) -> list[Resolution]:
         """One batch of the cached lane; an empty list means that the cache has no more answers."""
-        return await self._all(SweepOutcome, "sweep_enrichment", batch_size=batch_size)
+        return await self._all(Resolution, "sweep_enrichment", batch_size=batch_size)
 
     # A worker takes it, asks, and answers.
 
@@ -117,13 +117,11 @@ class Database(Calls):
         last_error: str | None = None,
         retry_after: float | None = None,
         reason: str | None = None,
-    ) -> ProviderState:
-        """How calls went. `retry_after`: seconds the provider asked for.
-
-        `reason` pauses it until a setting changes: no_key | bad_key | quota_zero | identify.
-        """
+    ) -> ProviderReport:
+        """How calls went. `retry_after`: seconds the provider asked for; `reason`: one that pauses it, as
+        `ProviderReport.paused_reason` names them."""
         return await self._one(
-            ProviderState,
+            ProviderReport,
             "report_provider_calls",
             provider=provider,
             succeeded=succeeded,
@@ -140,18 +138,18 @@ class Database(Calls):
         """
         return await self._all(ApplyOutcome, "apply_enrichment", results=Json(results))
 
-    async def fail_enrichment(self, queue_id: UUID, claim_token: UUID, error: str) -> QueueState | None:
+    async def fail_enrichment(self, queue_id: UUID, claim_token: UUID, error: str) -> RowState | None:
         """A lasting error of this row's own look-up: spends the attempt."""
         return await self._first(
-            QueueState, "fail_enrichment", queue_id=queue_id, claim_token=claim_token, error=error
+            RowState, "fail_enrichment", queue_id=queue_id, claim_token=claim_token, error=error
         )
 
     async def release_enrichment(
         self, queue_id: UUID, claim_token: UUID, reason: str, retry_at: datetime | None = None
-    ) -> QueueState | None:
+    ) -> RowState | None:
         """Not this row's fault: back in line, the attempt given back, saying why and until when."""
         return await self._first(
-            QueueState,
+            RowState,
             "release_enrichment",
             queue_id=queue_id,
             claim_token=claim_token,
@@ -208,9 +206,9 @@ class Database(Calls):
 
     # Housekeeping, otherwise done by pg_cron.
 
-    async def reset_stale_enrichment(self, older_than: timedelta | None = None) -> list[QueueState]:
+    async def reset_stale_enrichment(self, older_than: timedelta | None = None) -> list[RowState]:
         """Claims of workers that are gone, back in line."""
-        return await self._all(QueueState, "reset_stale_enrichment", older_than=older_than)
+        return await self._all(RowState, "reset_stale_enrichment", older_than=older_than)
 
     async def prune_enrichment(self) -> list[Pruned]:
         """What is past its age, removed."""
@@ -222,13 +220,13 @@ class Database(Calls):
             Setting, "configure_enrichment", changes=None if changes is None else Json(changes)
         )
 
-    async def enrichment_overview(self) -> list[OverviewLine]:
+    async def enrichment_overview(self) -> list[StateCount]:
         """Rows by state and by what they wait for."""
-        return await self._all(OverviewLine, "enrichment_overview")
+        return await self._all(StateCount, "enrichment_overview")
 
-    async def enrichment_providers(self) -> list[ProviderLine]:
+    async def enrichment_providers(self) -> list[ProviderState]:
         """Who may be called now, and if not, why and until when; in the order of asking."""
-        return await self._all(ProviderLine, "enrichment_providers")
+        return await self._all(ProviderState, "enrichment_providers")
 
     async def enrichment_version(self) -> InstalledVersion | None:
         """What version the database is at; None where it has lost count."""
@@ -256,15 +254,17 @@ class Database(Calls):
         """Every work of the reader's library that lacks something."""
         return await self._all(EnqueueOutcome, "trigger_missing_enrichment")
 
-    async def enrichment_status(self, work_ids: Sequence[UUID]) -> list[WorkStatus]:
+    async def enrichment_status(self, work_ids: Sequence[UUID]) -> list[WorkState]:
         """Badges for a page of works."""
-        return await self._all(WorkStatus, "enrichment_status", work_ids=list(work_ids))
+        return await self._all(WorkState, "enrichment_status", work_ids=list(work_ids))
 
     async def list_enrichment(
         self, status: str | None = None, page_size: int | None = None, cursor: str | None = None
-    ) -> list[QueueRow]:
+    ) -> list[ListedRow]:
         """A page of the queue, newest first; `cursor` is that of the last row of the page before."""
-        return await self._all(QueueRow, "list_enrichment", status=status, page_size=page_size, cursor=cursor)
+        return await self._all(
+            ListedRow, "list_enrichment", status=status, page_size=page_size, cursor=cursor
+        )
 
     async def enrichment_library(
         self, filter: str | None = None, page_size: int | None = None, cursor: str | None = None
@@ -282,13 +282,13 @@ class Database(Calls):
         """What was done to a book, newest first, at most 200 lines."""
         return await self._all(HistoryLine, "enrichment_history", work_id=work_id)
 
-    async def enrichment_imports(self, page_size: int | None = None) -> list[ImportProgress]:
+    async def enrichment_imports(self, page_size: int | None = None) -> list[ImportState]:
         """The reader's imports, newest first; for the service role everybody's."""
-        return await self._all(ImportProgress, "enrichment_imports", page_size=page_size)
+        return await self._all(ImportState, "enrichment_imports", page_size=page_size)
 
-    async def enrichment_import(self, import_id: UUID) -> ImportProgress:
+    async def enrichment_import(self, import_id: UUID) -> ImportState:
         """How far one import is."""
-        return await self._one(ImportProgress, "enrichment_import", import_id=import_id)
+        return await self._one(ImportState, "enrichment_import", import_id=import_id)
 
     async def enrichment_import_rows(
         self, import_id: UUID, page_size: int | None = None, cursor: int | None = None

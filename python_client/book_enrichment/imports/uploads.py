@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 
 from book_enrichment.database import Database
 from book_enrichment.errors import EnrichmentError
-from book_enrichment.records import ImportProgress
+from book_enrichment.records import ImportState
 
 from .export import Export, read_export
 from .sending import import_export
@@ -89,7 +89,7 @@ class Uploads(Generic[Told]):
         self._sending[import_id] = asyncio.create_task(self._send(reader, import_id, export))
         return import_id, export
 
-    def state(self, progress: ImportProgress) -> str:
+    def state(self, progress: ImportState) -> str:
         """`complete`, `sending` or `incomplete`. Another app may be sending it, which only time can tell."""
         if progress.import_id in self._sending:
             return "sending"

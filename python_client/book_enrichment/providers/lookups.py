@@ -9,19 +9,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 Permit = Callable[[], Awaitable[bool]]
 """Awaited right before every HTTP request: true sends it, false ends the round quietly."""
 
 PAUSING_REASONS = frozenset({"identify", "no_key", "bad_key", "quota_zero", "unknown_location", "daily"})
-"""Reasons that no retry cures: the database pauses the provider until somebody changes a setting, or for
-`daily` until the provider's day begins anew."""
+"""Reasons that no retry cures: for `daily` the database pauses the provider until its day begins anew, for
+the others for an hour, unless contact or keys change earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """One question for one provider, as `claim_enrichment` lists it. Equal look-ups are asked once."""
+
+    # The API shows it, with the docstrings under its fields and all of them always there.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {
+        "use_attribute_docstrings": True,
+        "json_schema_serialization_defaults_required": True,
+    }
 
     provider: str
     kind: str

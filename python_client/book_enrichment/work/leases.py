@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from book_enrichment.providers import ProviderUnavailable
-from book_enrichment.records import ProviderState
+from book_enrichment.records import ProviderReport
 from book_enrichment.work.loop import Loop
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Calls:
             await self._worker.database.report_provider_calls(self._provider, succeeded=1)
             self._is_unreported = False
 
-    async def report_trouble(self, trouble: ProviderUnavailable) -> ProviderState:
+    async def report_trouble(self, trouble: ProviderUnavailable) -> ProviderReport:
         """The call before went wrong; how the provider stands now."""
         extra = {"action": "provider_unavailable", "provider": self._provider, "reason": trouble.reason}
         logger.warning("%s", trouble, extra=extra)

@@ -21,7 +21,7 @@ from typing import Any
 from book_enrichment.database import Database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.providers import Provider, ProviderUnavailable
-from book_enrichment.records import ClaimedRow, ProviderState, Setting
+from book_enrichment.records import ClaimedRow, ProviderReport, Setting
 from book_enrichment.settings import Settings
 from book_enrichment.work.batch import Batch
 from book_enrichment.work.covers import CoverWorker, beside
@@ -386,7 +386,7 @@ class Worker(Loop):
         return 0
 
 
-def defer_reason(trouble: ProviderUnavailable, state: ProviderState) -> DeferReason:
+def defer_reason(trouble: ProviderUnavailable, state: ProviderReport) -> DeferReason:
     """What the rows behind a call that went wrong wait for, and until when."""
     if state.retry_at is not None and state.retry_at > from_now(0):
         return DeferReason(state.paused_reason or trouble.reason, state.retry_at, is_known=True)

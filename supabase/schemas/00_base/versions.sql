@@ -24,6 +24,9 @@ comment on column enrichment.schema_versions.applied_at is 'When; for a project 
 
 create type enrichment.installed_version as (version integer, name text, works_with integer);
 comment on type enrichment.installed_version is 'What the database is at, and the oldest version whose package still works with it.';
+comment on column enrichment.installed_version.version is 'Counts the steps of supabase/migrations that were applied.';
+comment on column enrichment.installed_version.name is 'The last of them.';
+comment on column enrichment.installed_version.works_with is 'The oldest version whose package still works with it.';
 
 create function enrichment.enrichment_version_impl()
 returns setof enrichment.installed_version

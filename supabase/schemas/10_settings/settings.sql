@@ -2,6 +2,9 @@
 -- configure_enrichment changes and lists them. Triggers elsewhere wake what waited for a switch.
 
 create type enrichment.setting as (name text, value text, description text);
+comment on type enrichment.setting is 'A setting of the database, after the change.';
+comment on column enrichment.setting.value is 'As text. Null: it is not set.';
+comment on column enrichment.setting.description is 'What it means.';
 
 create table enrichment.settings (
     is_only_row boolean primary key default true check (is_only_row),

@@ -1,6 +1,9 @@
 -- Fields a reader has locked: enrichment never fills them, from the moment the lock is confirmed.
 
 create type enrichment.field_lock as (work_id uuid, edition_id uuid, field text);
+comment on type enrichment.field_lock is 'A field that enrichment leaves alone.';
+comment on column enrichment.field_lock.edition_id is 'Null: it is a field of the work.';
+comment on column enrichment.field_lock.field is 'work.cover_url, edition.publisher …';
 
 create table enrichment.field_locks (
     entity_id uuid not null,

@@ -3,10 +3,23 @@
 -- and reports after it; claim and the sweep only read.
 
 create type enrichment.reservation as (granted integer, retry_after numeric, reason text);
+comment on type enrichment.reservation is 'Leave to call a provider: to be used within two seconds, or thrown away.';
+comment on column enrichment.reservation.granted is 'Calls that may be made; 0 for none.';
+comment on column enrichment.reservation.retry_after is
+'Seconds after which to ask again; 0 where some were granted. Null: not before a setting changes.';
+comment on column enrichment.reservation.reason is
+'Why none was granted: rate, daily, breaker, no_contact, no_key, disabled, or what paused the provider (provider_report.paused_reason). Null: some were.';
 
 create type enrichment.provider_report as (
     provider text, failures integer, open_until timestamptz, retry_at timestamptz, paused_reason text
 );
+comment on type enrichment.provider_report is 'How a provider stands after a report.';
+comment on column enrichment.provider_report.failures is 'Calls that failed in a row.';
+comment on column enrichment.provider_report.open_until is
+'Until then the breaker is open; after that one call probes. Null: it is closed.';
+comment on column enrichment.provider_report.retry_at is 'Before then it is not called. Null: nothing asks for that.';
+comment on column enrichment.provider_report.paused_reason is
+'Why not: retry_after (it asked for that), daily (until its day begins anew), or identify, no_key, bad_key, quota_zero, unknown_location (for an hour, unless contact or keys change earlier). Null: it is not paused.';
 
 create table enrichment.providers (
     provider text primary key,

@@ -5,8 +5,18 @@ create type enrichment.apply_outcome as (
     "position" integer, queue_id uuid, outcome text, status enrichment.queue_status, confidence enrichment.confidence,
     fields_applied text [], message text
 );
+comment on type enrichment.apply_outcome is 'What became of one element of an apply_enrichment call.';
+comment on column enrichment.apply_outcome."position" is 'In the array that was sent, from 0.';
+comment on column enrichment.apply_outcome.queue_id is 'Null: the element named none.';
+comment on column enrichment.apply_outcome.outcome is
+'applied, stale_claim (the claim is no longer the sender''s) or rejected (the element is malformed).';
+comment on column enrichment.apply_outcome.status is 'Of the queue row. Null: nothing was applied.';
+comment on column enrichment.apply_outcome.confidence is 'Of the best candidate. Null: nothing was applied.';
+comment on column enrichment.apply_outcome.fields_applied is 'Fields that were filled.';
+comment on column enrichment.apply_outcome.message is 'What is wrong, or why the row waits. Null: neither.';
 
 create type enrichment.answered_element as ("position" integer, queue_id uuid, claim_token uuid, lookups jsonb, problem text);
+comment on type enrichment.answered_element is 'An element of an apply_enrichment call, and what is wrong with it, if anything.';
 
 create function enrichment.read_results(results jsonb)
 returns setof enrichment.answered_element

@@ -4,6 +4,12 @@
 create type enrichment.claimed_row as (
     queue_id uuid, claim_token uuid, work_id uuid, edition_id uuid, title text, authors text [], attempt_count integer, lookups jsonb
 );
+comment on type enrichment.claimed_row is 'A queue row that is the worker''s until it is applied, failed, released or grows stale.';
+comment on column enrichment.claimed_row.claim_token is 'Goes back with every answer; one that holds no longer changes nothing.';
+comment on column enrichment.claimed_row.edition_id is 'Whose empty fields may be filled. Null: none is known.';
+comment on column enrichment.claimed_row.attempt_count is 'This one included.';
+comment on column enrichment.claimed_row.lookups is
+'What is to be asked next, if anything: [{"provider", "kind", "key", "title", "author"}].';
 
 create function enrichment.backoff_delay(attempt_count integer)
 returns interval

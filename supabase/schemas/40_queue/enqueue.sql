@@ -2,6 +2,10 @@
 -- gain is not queued.
 
 create type enrichment.enqueue_outcome as (work_id uuid, outcome text, queue_id uuid);
+comment on type enrichment.enqueue_outcome is 'What became of one work that was to be queued.';
+comment on column enrichment.enqueue_outcome.outcome is
+'enqueued, already_open (now with the higher priority), in_review, complete (nothing is missing), known_miss (nothing new can be learnt) or unknown.';
+comment on column enrichment.enqueue_outcome.queue_id is 'Null: the work has no row in line or in review.';
 
 create function enrichment.enqueue_works(
     work_ids uuid[], edition_ids uuid[], trigger_source enrichment.trigger_source, triggered_by uuid, priority integer, import_id uuid

@@ -6,17 +6,21 @@ create type enrichment.queue_record as (
     queue_id uuid, is_open boolean, scored_at timestamptz, provider text, entity_type text, provider_id text, fetched_at timestamptz,
     is_miss boolean
 );
+comment on type enrichment.queue_record is 'A stored reply that speaks about a queue row.';
 
 create type enrichment.row_gaps as (queue_id uuid, fields text []);
+comment on type enrichment.row_gaps is 'The fields that a queue row wants filled.';
 
 create type enrichment.possible_lookup as (
     queue_id uuid, provider text, "position" smallint, fills text [], kind text, key text, title text, author text, wait_reason text,
     available_at timestamptz, is_given_up boolean
 );
+comment on type enrichment.possible_lookup is 'A look-up that could fill gaps of a queue row, and whether its provider may be called.';
 
 create type enrichment.needed_lookup as (
     queue_id uuid, provider text, kind text, key text, title text, author text, wait_reason text, available_at timestamptz
 );
+comment on type enrichment.needed_lookup is 'The look-up that a queue row needs next.';
 
 create function enrichment.queue_records(queue_ids uuid[])
 returns setof enrichment.queue_record

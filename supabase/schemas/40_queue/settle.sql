@@ -4,6 +4,11 @@
 create type enrichment.row_state as (
     queue_id uuid, status enrichment.queue_status, attempt_count integer, next_attempt_after timestamptz, wait_reason text, last_error text
 );
+comment on type enrichment.row_state is 'Where a queue row stands whose claim ended without an answer.';
+comment on column enrichment.row_state.attempt_count is 'Attempts that are spent.';
+comment on column enrichment.row_state.next_attempt_after is 'When it may be claimed again. Null, in SQL infinity: once a setting changes.';
+comment on column enrichment.row_state.wait_reason is 'Why it waits. Null: it has failed.';
+comment on column enrichment.row_state.last_error is 'Null: it met none.';
 
 create function enrichment.refuse_lost_claim(queue_id uuid)
 returns void

@@ -4,6 +4,11 @@ create type enrichment.resolution as (
     queue_id uuid, work_id uuid, status enrichment.queue_status, confidence enrichment.confidence, fields_applied text [],
     wait_reason text, last_error text
 );
+comment on type enrichment.resolution is 'A queue row that stored replies have decided.';
+comment on column enrichment.resolution.confidence is 'Of the best candidate. Null: none was weighed.';
+comment on column enrichment.resolution.fields_applied is 'Fields that were filled.';
+comment on column enrichment.resolution.wait_reason is 'What it waits for. Null: it has ended or is in review.';
+comment on column enrichment.resolution.last_error is 'Null: it met none.';
 
 create function enrichment.sweep_enrichment_impl(batch_size integer)
 returns setof enrichment.resolution

@@ -4,6 +4,9 @@
 create type enrichment.review_outcome as (
     queue_id uuid, status enrichment.queue_status, fields_applied text [], fields_skipped text []
 );
+comment on type enrichment.review_outcome is 'What a person''s decision about a row wrote.';
+comment on column enrichment.review_outcome.fields_applied is 'Fields that were filled.';
+comment on column enrichment.review_outcome.fields_skipped is 'Ticked, but filled or locked meanwhile.';
 
 create function enrichment.lock_review(queue_id uuid)
 returns public.enrichment_queue

@@ -6,11 +6,32 @@ create type enrichment.explained_candidate as (
     title_score integer, author_score integer, isbn_score integer, confidence enrichment.confidence, sentence text, parts jsonb,
     "values" jsonb, is_dismissed boolean
 );
+comment on type enrichment.explained_candidate is 'A book that a provider offers for a work: how well it fits, and what it would fill.';
+comment on column enrichment.explained_candidate.place is '1 is the best; what a reader turned away comes last.';
+comment on column enrichment.explained_candidate.candidate is 'provider:work_key, as approve_enrichment takes it.';
+comment on column enrichment.explained_candidate.authors is 'Null: it names none.';
+comment on column enrichment.explained_candidate.source_url is 'Where a person can look at it. Null: there is no such page.';
+comment on column enrichment.explained_candidate.cover_url is 'Null: it has none.';
+comment on column enrichment.explained_candidate.title_score is '0 to 4.';
+comment on column enrichment.explained_candidate.author_score is '0 to 3. Null: a side names nobody.';
+comment on column enrichment.explained_candidate.isbn_score is '0, 4 or 5.';
+comment on column enrichment.explained_candidate.sentence is 'The score in words.';
+comment on column enrichment.explained_candidate.parts is
+'What was compared: {"title": {"score", "ours", "theirs", "veto"}, "author": {…}, "isbn": {…}}.';
+comment on column enrichment.explained_candidate."values" is 'All it could fill: {field: value}.';
+comment on column enrichment.explained_candidate.is_dismissed is 'A reader turned it away, so it is not proposed again.';
 
 create type enrichment.preview as (
     work_id uuid, status enrichment.queue_status, confidence enrichment.confidence, sentence text, wait_reason text, "values" jsonb,
     lookups jsonb
 );
+comment on type enrichment.preview is 'What would become of a work if it were queued now; nothing is written.';
+comment on column enrichment.preview.status is 'Of its row; pending where a provider would be asked first. Null: it would not be queued.';
+comment on column enrichment.preview.confidence is 'Of the best candidate. Null: it would not be queued.';
+comment on column enrichment.preview.sentence is 'The score in words, or why it would not be queued. Null: no reply is known yet.';
+comment on column enrichment.preview.wait_reason is 'What it would wait for. Null: nothing.';
+comment on column enrichment.preview."values" is '{field: {"value", "provider", "candidate", "confidence", "current", "is_applied"}}.';
+comment on column enrichment.preview.lookups is 'What would be asked next, if anything: [{"provider", "kind", "key", "title", "author"}].';
 
 create function enrichment.refuse_busy_works()
 returns void

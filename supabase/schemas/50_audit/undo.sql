@@ -4,6 +4,12 @@
 create type enrichment.undo_outcome as (
     queue_id uuid, work_id uuid, status enrichment.queue_status, fields_restored text [], fields_kept text [], reason text
 );
+comment on type enrichment.undo_outcome is 'What was taken back of what a row wrote.';
+comment on column enrichment.undo_outcome.queue_id is 'Null: an import''s own columns had filled it.';
+comment on column enrichment.undo_outcome.status is 'Of the queue row. Null: there is none.';
+comment on column enrichment.undo_outcome.fields_restored is 'They hold the values of before again.';
+comment on column enrichment.undo_outcome.fields_kept is 'Changed by somebody since, and therefore kept.';
+comment on column enrichment.undo_outcome.reason is 'Why nothing was taken back. Null: it was.';
 
 create function enrichment.forget_covers(written enrichment.written_value[])
 returns void

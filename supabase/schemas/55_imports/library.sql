@@ -3,6 +3,16 @@
 create type enrichment.import_outcome as (
     row_number integer, outcome text, reason text, work_id uuid, edition_id uuid, library_item_id uuid, enrichment text, queue_id uuid
 );
+comment on type enrichment.import_outcome is 'What became of one line of an export.';
+comment on column enrichment.import_outcome.row_number is 'As in a spreadsheet: the first book is 2.';
+comment on column enrichment.import_outcome.outcome is 'created, matched, duplicate or rejected.';
+comment on column enrichment.import_outcome.reason is 'Why it was rejected, or whose duplicate it is. Null: neither.';
+comment on column enrichment.import_outcome.work_id is 'Null: it was rejected.';
+comment on column enrichment.import_outcome.edition_id is 'Null: it was rejected, or no edition is known.';
+comment on column enrichment.import_outcome.library_item_id is 'Null: it was rejected.';
+comment on column enrichment.import_outcome.enrichment is
+'What became of its work in line, as enqueue_outcome.outcome says. Null: it was rejected, or is not the book''s first line.';
+comment on column enrichment.import_outcome.queue_id is 'Null: its work was not queued.';
 
 create function enrichment.import_library_impl(user_id uuid, import_source text, "rows" jsonb, import_id uuid, expected_rows integer)
 returns setof enrichment.import_outcome

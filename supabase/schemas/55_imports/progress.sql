@@ -5,11 +5,27 @@ create type enrichment.import_state as (
     matched integer, duplicate integer, rejected integer, pending integer, in_progress integer, completed integer,
     needs_review integer, failed integer, skipped integer, covers_applied integer, undone integer, undoable integer
 );
+comment on type enrichment.import_state is 'How far an import is: its lines by outcome, the queue rows of its books by state.';
+comment on column enrichment.import_state.import_source is 'goodreads or storygraph.';
+comment on column enrichment.import_state.expected_rows is 'Lines that the file has. Null: it was not said.';
+comment on column enrichment.import_state."rows" is 'Lines that are in.';
+comment on column enrichment.import_state.covers_applied is 'Covers that were filled and not taken back.';
+comment on column enrichment.import_state.undone is 'Queue rows that were undone.';
+comment on column enrichment.import_state.undoable is 'Books in which undo_import would take something back.';
 
 create type enrichment.import_line as (
     row_number integer, title text, authors text [], outcome text, reason text, work_id uuid, queue_id uuid,
     status enrichment.queue_status, cursor integer
 );
+comment on type enrichment.import_line is 'A line of an imported file, and how its book is doing.';
+comment on column enrichment.import_line.row_number is 'As in a spreadsheet: the first book is 2.';
+comment on column enrichment.import_line.title is 'Null: the line has none.';
+comment on column enrichment.import_line.outcome is 'created, matched, duplicate or rejected.';
+comment on column enrichment.import_line.reason is 'Why it was rejected, or whose duplicate it is. Null: neither.';
+comment on column enrichment.import_line.work_id is 'Null: it was rejected.';
+comment on column enrichment.import_line.queue_id is 'Null: its work was not queued.';
+comment on column enrichment.import_line.status is 'Of the queue row. Null: there is none.';
+comment on column enrichment.import_line.cursor is 'Give it back to get the lines after this one.';
 
 create function enrichment.refuse_foreign_import(import_id uuid)
 returns void

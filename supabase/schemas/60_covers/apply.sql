@@ -4,12 +4,22 @@ create type enrichment.answered_cover as (
     "position" integer, cover_id uuid, claim_token uuid, sha256 text, storage_path text, cover_url text, bytes integer, width integer,
     height integer, problem text
 );
+comment on type enrichment.answered_cover is 'An element of an apply_covers call, and what is wrong with it, if anything.';
 
 create type enrichment.cover_verdict as (cover_id uuid, outcome text);
+comment on type enrichment.cover_verdict is 'What becomes of a stored image, as cover_outcome.outcome says.';
 
 create type enrichment.cover_outcome as (
     "position" integer, cover_id uuid, work_id uuid, outcome text, status enrichment.queue_status, message text
 );
+comment on type enrichment.cover_outcome is 'What became of one element of an apply_covers call.';
+comment on column enrichment.cover_outcome."position" is 'In the array that was sent, from 0.';
+comment on column enrichment.cover_outcome.cover_id is 'Null: the element named none.';
+comment on column enrichment.cover_outcome.work_id is 'Null: there is no such cover.';
+comment on column enrichment.cover_outcome.outcome is
+'applied, url_changed (the work shows another cover by now), locked, over_budget, stale_claim, failed (the work refused it) or rejected (the element is malformed).';
+comment on column enrichment.cover_outcome.status is 'Of the cover. Null: nothing was changed.';
+comment on column enrichment.cover_outcome.message is 'What is wrong, or why the cover waits. Null: neither.';
 
 create function enrichment.read_covers(results jsonb)
 returns setof enrichment.answered_cover

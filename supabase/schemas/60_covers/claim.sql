@@ -3,11 +3,29 @@
 create type enrichment.claimed_cover as (
     cover_id uuid, claim_token uuid, work_id uuid, provider text, source_url text, attempt_count integer
 );
+comment on type enrichment.claimed_cover is 'A cover that is the worker''s to store until it is applied, failed, released or grows stale.';
+comment on column enrichment.claimed_cover.claim_token is 'Goes back with the answer; one that holds no longer changes nothing.';
+comment on column enrichment.claimed_cover.provider is 'Whose image it is; its calls count for <provider>_covers.';
+comment on column enrichment.claimed_cover.source_url is 'Where it is downloaded from.';
+comment on column enrichment.claimed_cover.attempt_count is 'This one included.';
 
 create type enrichment.cover_report as (
     cover_mode text, wait_reason text, due_at timestamptz, due_in numeric, pending integer, in_progress integer, images bigint,
     bytes bigint, budget_bytes bigint, download_bytes integer, image_bytes integer, hosts text [], placeholders text []
 );
+comment on type enrichment.cover_report is 'How storing covers stands, and what a worker must keep to.';
+comment on column enrichment.cover_report.cover_mode is 'hotlink or thumbnail.';
+comment on column enrichment.cover_report.wait_reason is
+'hotlink_mode, storage_budget, backfill, or that of the provider or the next row. Null: nothing waits.';
+comment on column enrichment.cover_report.due_at is 'Null: nothing will be due by itself.';
+comment on column enrichment.cover_report.due_in is 'Seconds until then, never negative. Null: as due_at.';
+comment on column enrichment.cover_report.images is 'Images that are stored.';
+comment on column enrichment.cover_report.bytes is 'Bytes that are stored.';
+comment on column enrichment.cover_report.budget_bytes is 'The most that may be stored.';
+comment on column enrichment.cover_report.download_bytes is 'The most that is downloaded for one cover.';
+comment on column enrichment.cover_report.image_bytes is 'The most that is stored for one.';
+comment on column enrichment.cover_report.hosts is 'Where images may come from; *.name is every host below name.';
+comment on column enrichment.cover_report.placeholders is 'md5 or sha256 of files that only say "there is no image".';
 
 create function enrichment.claim_covers_impl(worker_name text, batch_size integer)
 returns setof enrichment.claimed_cover

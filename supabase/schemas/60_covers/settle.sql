@@ -3,6 +3,12 @@
 create type enrichment.cover_state as (
     cover_id uuid, status enrichment.queue_status, attempt_count integer, next_attempt_after timestamptz, wait_reason text, last_error text
 );
+comment on type enrichment.cover_state is 'Where a cover stands whose claim ended without an image.';
+comment on column enrichment.cover_state.attempt_count is 'Attempts that are spent.';
+comment on column enrichment.cover_state.next_attempt_after is
+'When it may be claimed again. Null, in SQL infinity: once a setting changes.';
+comment on column enrichment.cover_state.wait_reason is 'Why it waits. Null: it has ended.';
+comment on column enrichment.cover_state.last_error is 'Null: it met none.';
 
 create function enrichment.end_cover_attempts(cover_ids uuid[], error text, wait_reason text, is_lasting boolean)
 returns setof enrichment.cover_state

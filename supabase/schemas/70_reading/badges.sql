@@ -5,6 +5,20 @@ create type enrichment.work_state as (
     next_attempt_after timestamptz, last_error text, cover_applied boolean, fields_applied text [], cover_url text,
     last_enriched_at timestamptz, undone_at timestamptz
 );
+comment on type enrichment.work_state is 'A badge: the newest queue row of one work.';
+comment on column enrichment.work_state.queue_id is 'Null: the work was never queued.';
+comment on column enrichment.work_state.status is 'Null: the work was never queued.';
+comment on column enrichment.work_state.confidence is 'Of the best candidate. Null: none was weighed.';
+comment on column enrichment.work_state.wait_reason is
+'Why a pending row waits: rate, daily, breaker, auto_disabled, no_contact … Null: it does not.';
+comment on column enrichment.work_state.next_attempt_after is
+'Until when a pending row waits. Null: until a setting changes, or the work was never queued.';
+comment on column enrichment.work_state.last_error is 'Null: it met none.';
+comment on column enrichment.work_state.cover_applied is 'This row filled the cover.';
+comment on column enrichment.work_state.fields_applied is 'Fields this row filled.';
+comment on column enrichment.work_state.cover_url is 'What the work shows today. Null: no cover.';
+comment on column enrichment.work_state.last_enriched_at is 'Null: never.';
+comment on column enrichment.work_state.undone_at is 'When what this row wrote was taken back. Null: it was not.';
 
 create function enrichment.enrichment_status_impl(work_ids uuid[])
 returns setof enrichment.work_state

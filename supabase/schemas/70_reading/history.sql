@@ -4,6 +4,16 @@ create type enrichment.history_line as (
     id uuid, queue_id uuid, action text, provider text, source_record jsonb, source_url text, confidence enrichment.confidence,
     fields_changed jsonb, sentence text, is_mine boolean, created_at timestamptz
 );
+comment on type enrichment.history_line is 'Something that was done to a book, or decided about it.';
+comment on column enrichment.history_line.queue_id is 'Null: an import''s own columns did it, or the row is pruned.';
+comment on column enrichment.history_line.action is 'auto_applied, queued_review, skipped, failed, approved, dismissed or undone.';
+comment on column enrichment.history_line.provider is 'Where the values came from. Null: from nobody, or from several.';
+comment on column enrichment.history_line.source_record is '{"entity_type", "provider_id", "work_key"}. Null: as provider.';
+comment on column enrichment.history_line.source_url is 'Where a person can look at it. Null: there is no such page.';
+comment on column enrichment.history_line.confidence is 'Null: nothing was weighed.';
+comment on column enrichment.history_line.fields_changed is '{field: {"old", "new"}}.';
+comment on column enrichment.history_line.sentence is 'Why, in words. Null: there is nothing to say.';
+comment on column enrichment.history_line.is_mine is 'The caller did it.';
 
 create function enrichment.enrichment_history_impl(work_id uuid)
 returns setof enrichment.history_line

@@ -5,17 +5,40 @@ create type enrichment.library_line as (
     status enrichment.queue_status, queue_id uuid, confidence enrichment.confidence, wait_reason text, next_attempt_after timestamptz,
     last_error text, undone_at timestamptz, missing text [], cursor text
 );
+comment on type enrichment.library_line is 'A book of the reader''s library, and how its newest queue row stands.';
+comment on column enrichment.library_line.edition_id is 'The edition the shelf shows. Null: none is known.';
+comment on column enrichment.library_line.cover_url is
+'As the reader sees it: chosen by hand, the edition''s, the work''s. Null: no cover.';
+comment on column enrichment.library_line.first_publish_year is 'Null: it is not known.';
+comment on column enrichment.library_line.status is 'Null: the work was never queued.';
+comment on column enrichment.library_line.queue_id is 'Null: the work was never queued.';
+comment on column enrichment.library_line.confidence is 'Of the best candidate. Null: none was weighed.';
+comment on column enrichment.library_line.wait_reason is 'Why a pending row waits. Null: it does not.';
+comment on column enrichment.library_line.next_attempt_after is
+'Until when a pending row waits. Null: until a setting changes, or it does not wait.';
+comment on column enrichment.library_line.last_error is 'Null: it met none.';
+comment on column enrichment.library_line.undone_at is 'When what the row wrote was taken back. Null: it was not.';
+comment on column enrichment.library_line.missing is 'Fields that are empty and not locked.';
+comment on column enrichment.library_line.cursor is 'Give it back to get the books after this one.';
 
 create type enrichment.library_summary as (
     books integer, missing_cover integer, missing_something integer, pending integer, in_progress integer, completed integer,
     needs_review integer, failed integer, skipped integer, covers_applied integer, next_due_at timestamptz, next_reason text
 );
+comment on type enrichment.library_summary is 'The reader''s library in numbers, each book by its newest queue row.';
+comment on column enrichment.library_summary.missing_cover is 'Books that show no cover.';
+comment on column enrichment.library_summary.missing_something is 'Books with a field that is empty and not locked.';
+comment on column enrichment.library_summary.covers_applied is 'Books whose cover was filled and not taken back.';
+comment on column enrichment.library_summary.next_due_at is
+'When the next pending row is due. Null: once a setting changes, or none is pending.';
+comment on column enrichment.library_summary.next_reason is 'What that row waits for. Null: none is pending.';
 
 create type enrichment.shelf_line as (
     library_item_id uuid, added_at timestamptz, work_id uuid, edition_id uuid, title text, cover_url text, first_publish_year integer,
     status enrichment.queue_status, queue_id uuid, confidence enrichment.confidence, wait_reason text, next_attempt_after timestamptz,
     last_error text, undone_at timestamptz, missing text []
 );
+comment on type enrichment.shelf_line is 'A book on a shelf as its reader sees it, and how its newest queue row stands.';
 
 create function enrichment.cover_overrides(library_item_ids uuid[])
 returns jsonb

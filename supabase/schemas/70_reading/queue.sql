@@ -7,6 +7,26 @@ create type enrichment.listed_row as (
     match_details jsonb, trigger_source enrichment.trigger_source, is_mine boolean, created_at timestamptz, finished_at timestamptz,
     undone_at timestamptz, cursor text
 );
+comment on type enrichment.listed_row is 'A queue row with all that a review panel shows.';
+comment on column enrichment.listed_row.edition_id is 'Whose empty fields may be filled. Null: none is known.';
+comment on column enrichment.listed_row.import_id is 'The own import it came with. Null: none, or another reader''s.';
+comment on column enrichment.listed_row.confidence is 'Of the best candidate. Null: none was weighed.';
+comment on column enrichment.listed_row.wait_reason is 'Why a pending row waits. Null: it does not.';
+comment on column enrichment.listed_row.next_attempt_after is 'Until when a pending row waits. Null: until a setting changes.';
+comment on column enrichment.listed_row.last_error is 'Null: it met none.';
+comment on column enrichment.listed_row.cover_url is 'What the work shows today. Null: no cover.';
+comment on column enrichment.listed_row.cover_applied is 'This row filled the cover.';
+comment on column enrichment.listed_row.fields_applied is 'Fields this row filled.';
+comment on column enrichment.listed_row.sentence is 'The score in words. Null: nothing was weighed yet.';
+comment on column enrichment.listed_row.current_values is 'Every field that may be filled, as it is now: {field: value}.';
+comment on column enrichment.listed_row.proposals is
+'What a row in review would fill: {field: {"value", "current", "provider", "source_url", "confidence", "candidate"}}.';
+comment on column enrichment.listed_row.match_details is 'The best candidates with their score parts. Null: nothing was weighed yet.';
+comment on column enrichment.listed_row.trigger_source is 'Who asked.';
+comment on column enrichment.listed_row.is_mine is 'The caller triggered or approved it, and so may undo it.';
+comment on column enrichment.listed_row.finished_at is 'Null: it is in line or in review.';
+comment on column enrichment.listed_row.undone_at is 'When what it wrote was taken back. Null: it was not.';
+comment on column enrichment.listed_row.cursor is 'Give it back to get the rows after this one.';
 
 -- Pages are picked by ids first, then dressed: sorting whole rows of a large library cost ten times as much. The settings on these two say
 -- that a reader's few hundred rows are in memory and that every call is planned for its own arguments; otherwise whole tables are read.

@@ -1,6 +1,9 @@
 -- What is there of all that is needed, a check a line, and what to do about the rest; `book-enrichment doctor` prints it.
 
 create type enrichment.health_check as (name text, state text, message text, hint text);
+comment on type enrichment.health_check is 'One thing that enrichment needs, and whether it is there.';
+comment on column enrichment.health_check.state is 'ok, warn or fail.';
+comment on column enrichment.health_check.hint is 'What to do. Null: nothing.';
 
 create function enrichment.health_of_jobs()
 returns setof enrichment.health_check

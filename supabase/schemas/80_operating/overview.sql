@@ -4,12 +4,34 @@ create type enrichment.provider_state as (
     provider text, is_enabled boolean, wait_reason text, available_at timestamptz, tokens numeric, rate_per_second numeric,
     burst_size integer, used_today integer, daily_limit integer, daily_reserve integer, failures integer, last_error text
 );
+comment on type enrichment.provider_state is
+'A line of the providers'' dashboard: may it be called, how much is left, how it has been doing.';
+comment on column enrichment.provider_state.wait_reason is 'Why it may not be called now. Null: it may.';
+comment on column enrichment.provider_state.available_at is 'When it may. Null: once a setting changes.';
+comment on column enrichment.provider_state.tokens is 'Calls that are free now.';
+comment on column enrichment.provider_state.rate_per_second is 'How fast they come back.';
+comment on column enrichment.provider_state.burst_size is 'The most that are free at once.';
+comment on column enrichment.provider_state.used_today is 'Calls since its day began.';
+comment on column enrichment.provider_state.daily_limit is 'Calls a day. Null: no limit.';
+comment on column enrichment.provider_state.daily_reserve is 'Calls of the daily limit that stay unspent.';
+comment on column enrichment.provider_state.failures is 'Calls that failed in a row.';
+comment on column enrichment.provider_state.last_error is 'Null: it met none.';
 
 create type enrichment.due as (due_at timestamptz, due_in numeric, reason text, pending integer, in_progress integer);
+comment on type enrichment.due is 'When a worker should come back.';
+comment on column enrichment.due.due_at is 'Null: nothing will be due by itself.';
+comment on column enrichment.due.due_in is 'Seconds until then, never negative. Null: as due_at.';
+comment on column enrichment.due.reason is 'What the row that is due first waits for. Null: as due_at.';
+comment on column enrichment.due.pending is 'Queue rows in this state.';
+comment on column enrichment.due.in_progress is 'Queue rows in this state.';
 
 create type enrichment.state_count as (
     status enrichment.queue_status, wait_reason text, "rows" bigint, oldest timestamptz, until timestamptz
 );
+comment on type enrichment.state_count is 'How many queue rows are in one state, for one reason.';
+comment on column enrichment.state_count.wait_reason is 'Null: they do not wait.';
+comment on column enrichment.state_count.oldest is 'When the oldest was made.';
+comment on column enrichment.state_count.until is 'When the first of them is due. Null: once a setting changes, or they do not wait.';
 
 create view enrichment.overview with (security_invoker = true) as
 select

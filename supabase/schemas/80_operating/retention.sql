@@ -1,6 +1,9 @@
 -- Throwing away what the settings say is old. Never an open row, a row in review, or a record of the host's.
 
 create type enrichment.pruned as (subject text, removed bigint);
+comment on type enrichment.pruned is 'How much of one kind was removed by age.';
+comment on column enrichment.pruned.subject is 'The table.';
+comment on column enrichment.pruned.removed is 'Rows.';
 
 create function enrichment.analyze_small_tables()
 returns void

@@ -1,6 +1,12 @@
 -- The free-tier meter: how much of the database, of storage and of the day's calls is used.
 
 create type enrichment.usage_line as (meter text, subject text, used bigint, allowed bigint, unit text, until timestamptz);
+comment on type enrichment.usage_line is 'A line of the free-tier meter.';
+comment on column enrichment.usage_line.meter is 'database, covers, calls or waiting.';
+comment on column enrichment.usage_line.subject is 'database, storage, budget, the provider, or the reason for waiting.';
+comment on column enrichment.usage_line.allowed is 'Null: no limit.';
+comment on column enrichment.usage_line.unit is 'bytes, calls or rows.';
+comment on column enrichment.usage_line.until is 'When calls count from zero again, or the first waiting row is due. Null: neither.';
 
 create function enrichment.stored_bytes()
 returns bigint

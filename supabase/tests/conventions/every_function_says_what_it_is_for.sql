@@ -1,6 +1,6 @@
--- Whatever can be called from the dashboard has a comment; a verb's private side is explained by the verb.
+-- Whatever can be called from the dashboard, and what it answers with, has a comment; a verb's private side is explained by the verb.
 begin;
-select plan(3);
+select plan(4);
 
 select is_empty(
     $$ select p.oid::regprocedure
@@ -22,6 +22,12 @@ select is_empty(
         and (a.attrelid = 'enrichment.settings'::regclass or a.attname in ('enrichment_status', 'enrichment_confidence', 'last_enriched_at'))
         and coalesce(col_description(a.attrelid, a.attnum), '') = '' $$,
     'no setting and no column we add to works'
+);
+select is_empty(
+    $$ select t.oid::regtype from pg_type as t
+    left join pg_class as c on c.oid = t.typrelid
+    where t.typnamespace = 'enrichment'::regnamespace and (t.typtype = 'e' or c.relkind = 'c') and coalesce(obj_description(t.oid, 'pg_type'), '') = '' $$,
+    'no type'
 );
 
 select * from finish();
