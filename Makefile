@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down reset status psql env migrate demo serve screenshots test test-all lowest pgtap pytest lint bench measure-calls measure-api measure-matching migration release names
+.PHONY: help venv up down reset status psql env migrate demo serve screenshots test test-all lowest pgtap pytest lint bench measure-calls measure-api measure-matching migration release generated
 
 help: ## what you can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,8 +50,8 @@ migration: venv ## draft the next step from what the schemas say (NAME=what_chan
 release: venv ## freeze the steps that are there: from now on their files never change
 	@$(PYTHON) supabase/local/drafting.py release
 
-names: venv ## write 20_text/names.sql from the lists in supabase/data
-	@$(PYTHON) supabase/local/names.py
+generated: venv ## write the schema files that come from the lists in supabase/data
+	@$(PYTHON) supabase/local/generated.py
 
 demo: venv ## twenty books get their covers (LIVE=1 asks the real providers, JSON=path writes the result)
 	@$(STACK) guard
