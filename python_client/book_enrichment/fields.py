@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any, Literal
+
+Kind = Literal["image", "text", "year", "date", "isbn", "language", "word", "number", "minutes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +18,10 @@ class Field:
 
     name: str
     label: str
-    kind: str  # image | text | year | date | isbn | language | word | number | minutes: how a value is shown
+    kind: Kind
 
 
-def read_registry() -> list[dict[str, str]]:
+def read_registry() -> list[dict[str, Any]]:
     """Each field's line by column name; a - there is an empty text."""
     text = (files("book_enrichment") / "fields.tsv").read_text(encoding="utf-8")
     _, columns, *lines = [line.split("\t") for line in text.splitlines()]

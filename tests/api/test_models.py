@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from book_enrichment import records
+from book_enrichment import fields, records
 from book_enrichment.api import models
 from book_enrichment.api.examples import EXAMPLES
 from book_enrichment.providers import Lookup
@@ -26,6 +26,7 @@ READ_FROM = {
     models.Preview: records.Preview,
     models.Lookup: Lookup,
     models.UsageLine: records.UsageLine,
+    models.FillableField: fields.Field,
 }
 
 

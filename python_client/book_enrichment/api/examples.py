@@ -290,9 +290,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "worker": "running",
         "version": "0.1.0",
     },
+    "FillableField": {"name": "work.cover_url", "label": "Cover", "kind": "image"},
     "PublicConfig": {
         "supabase_url": "https://abcdefghijklmnopqrst.supabase.co",
         "anon_key": "sb_publishable_…",
         "realtime": True,
+        "fields": [{"name": "work.cover_url", "label": "Cover", "kind": "image"}],
     },
 }

@@ -6,13 +6,14 @@ A test compares the two, so that a column which a verb gains is met here.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from book_enrichment.api.examples import EXAMPLES
 from book_enrichment.api.problems import EnrichmentProblem
+from book_enrichment.fields import NAMES, Kind
 
 Status = Literal["pending", "in_progress", "completed", "needs_review", "failed", "skipped"]
 Confidence = Literal["none", "low", "medium", "high"]
@@ -33,19 +34,10 @@ QueueCursor = Annotated[str, Field(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-
 LibraryCursor = Annotated[str, Field(pattern="^[0-9]{1,17}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 # Postgres stores no NUL.
 Text = Annotated[str, Field(max_length=500, pattern="^[^\\x00]*$")]
-FieldName = Literal[
-    "work.cover_url",
-    "work.description",
-    "work.first_publish_year",
-    "edition.publisher",
-    "edition.publish_date",
-    "edition.isbn10",
-    "edition.isbn13",
-    "edition.language",
-    "edition.format",
-    "edition.total_pages",
-    "edition.total_audio_minutes",
-]
+if TYPE_CHECKING:
+    FieldName = str
+else:
+    FieldName = Literal[NAMES]
 Fields = Annotated[list[FieldName], Field(max_length=50)]
 
 
@@ -153,8 +145,19 @@ class Health(Answer):
     """Of the package."""
 
 
+class FillableField(Answer):
+    """A field that may be filled."""
+
+    name: str
+    """As proposals, locks and histories name it: `work.cover_url`."""
+    label: str
+    """As people call it."""
+    kind: Kind
+    """What its values are, and so how to show one: a `date` is `2008-09-14`, a `language` mostly a code."""
+
+
 class PublicConfig(Answer):
-    """What a page needs to sign a reader in. All of it is public."""
+    """What a page needs to sign a reader in, and to name fields. All of it is public."""
 
     supabase_url: str | None
     """Address of the project."""
@@ -162,6 +165,8 @@ class PublicConfig(Answer):
     """Its public key."""
     realtime: bool
     """Whether to try Supabase Realtime; polling does as well."""
+    fields: tuple[FillableField, ...]
+    """Every field that may be filled, in the order in which to show them."""
 
 
 class WorkState(Answer):

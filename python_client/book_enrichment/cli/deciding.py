@@ -28,8 +28,9 @@ from book_enrichment.cli.common import (
     out,
     print_json,
 )
-from book_enrichment.cli.showing import FIELDS, field_label, field_names, fields_told, in_order, text
+from book_enrichment.cli.showing import field_label, field_names, fields_told, in_order, text
 from book_enrichment.database import Database
+from book_enrichment.fields import NAMES
 from book_enrichment.records import MatchingOutcome, ReviewOutcome, UndoOutcome
 
 DONE = {"approve": "approved", "dismiss": "dismissed"}
@@ -50,7 +51,7 @@ def _providers() -> list[str]:
 
 
 def _fields() -> list[str]:
-    return list(FIELDS)
+    return list(NAMES)
 
 
 QueueId = Annotated[UUID | None, typer.Argument(metavar="[QUEUE_ID]", help="A row in review, by its id.")]
