@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up down reset status psql env migrate demo serve screenshots test test-all lowest pgtap pytest lint bench measure-calls measure-api measure-matching migration release examples names shapes
+.PHONY: help venv up down reset status psql env migrate demo serve screenshots test test-all lowest pgtap pytest lint bench measure-calls measure-api measure-matching migration release examples generated shapes
 
 help: ## what you can do here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,8 +59,8 @@ examples: venv ## record what the API answers anew, for its description
 	@$(STACK) guard
 	@RECORD_EXAMPLES=1 $(PYTHON) -m pytest --quiet tests/api/test_examples.py::test_the_examples_are_what_is_answered
 
-names: venv ## write 20_text/names.sql from the lists in supabase/data
-	@$(PYTHON) supabase/local/names.py
+generated: venv ## write the schema files that come from the lists in supabase/data
+	@$(PYTHON) supabase/local/generated.py
 
 demo: venv ## twenty books get their covers (LIVE=1 asks the real providers, JSON=path writes the result)
 	@$(STACK) guard

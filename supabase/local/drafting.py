@@ -13,7 +13,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -129,13 +129,13 @@ def _databases(*ends: str) -> Iterator[tuple[Stack, list[str]]]:
         stack.down_if_unused()
 
 
-def load_schemas(database_url: str) -> None:
-    """Makes everything in an empty project as the schema files say, in one transaction. Raises PlatformError
-    with the file and the line of what fails."""
+def load_schemas(database_url: str, files: Mapping[str, str] | None = None) -> None:
+    """Makes everything in an empty project as the schema files say, ours or others, in one transaction.
+    Raises PlatformError with the file and the line of what fails."""
     with psycopg.connect(database_url) as connection:
         connection.add_notice_handler(lambda notice: None)
         connection.execute("set check_function_bodies = off")
-        for name, text in schema_files().items():
+        for name, text in (files or schema_files()).items():
             try:
                 with connection.transaction():
                     connection.execute(text.encode())

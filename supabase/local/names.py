@@ -1,4 +1,4 @@
-"""`make names`: supabase/schemas/20_text/names.sql from the lists in supabase/data, one name a line there.
+"""What `make generated` writes into supabase/schemas/20_text/names.sql: the lists of names in supabase/data.
 
 A list begins with what it is for, behind a #; then come two columns, separated by a tab: a name as folding
 leaves it, and the one it is best known by. In the database each becomes a function that answers one JSON
@@ -12,10 +12,9 @@ from pathlib import Path
 from packages import ROOT
 
 DATA = ROOT / "supabase" / "data"
-GENERATED = ROOT / "supabase" / "schemas" / "20_text" / "names.sql"
 WIDTH = 139
 HEAD = """\
--- Generated from supabase/data/*.tsv by `make names`: what books and people are called elsewhere.
+-- Generated from supabase/data/*.tsv by `make generated`: what books and people are called elsewhere.
 -- title_glossary: single words; known_titles: whole titles; pen_names: people who write under several names.
 """
 NAMES = ("title_glossary", "known_titles", "pen_names")
@@ -69,7 +68,3 @@ def generated() -> str:
         comment = purpose.replace("'", "''")
         functions.append(FUNCTION.format(name=name, constant=constant(names), comment=comment))
     return HEAD + "".join(functions)
-
-
-if __name__ == "__main__":
-    GENERATED.write_text(generated(), encoding="utf-8")

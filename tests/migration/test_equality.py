@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-import names
+import generated
 from book_enrichment.migrate import released_steps
 from book_enrichment.migrate.steps import BASELINE, MARK, bodies_in, checksum, definition
 from catalogue import JOBS, catalogue, differences, shipped_rows
@@ -147,9 +147,10 @@ def test_each_step_bears_a_true_time_and_writes_its_own_row() -> None:
         assert "TODO" not in step.text
 
 
-def test_the_lists_of_names_are_generated_anew() -> None:
-    """`make names` was run after a list changed."""
-    assert names.GENERATED.read_text(encoding="utf-8") == names.generated()
+@pytest.mark.parametrize("file", generated.FILES, ids=lambda file: file.stem)
+def test_what_comes_from_lists_is_generated_anew(file) -> None:
+    """`make generated` was run after a list changed."""
+    assert file.read_text(encoding="utf-8") == generated.FILES[file]()
 
 
 async def test_the_package_knows_every_body(connect) -> None:

@@ -43,13 +43,13 @@ def built(tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_wheel_carries_sql_and_types(built) -> None:
-    """Every step, every schema file, the way out, and py.typed."""
+def test_the_wheel_carries_sql_fields_and_types(built) -> None:
+    """Every step, every schema file, the way out, the registry of fields, and py.typed."""
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     wanted = {f"book_enrichment/sql/migrations/{step.name}.sql" for step in released_steps()}
     wanted |= {f"book_enrichment/sql/schemas/{name}.sql" for name in schema_files()}
-    wanted |= {"book_enrichment/sql/uninstall.sql", "book_enrichment/py.typed"}
+    wanted |= {"book_enrichment/sql/uninstall.sql", "book_enrichment/fields.tsv", "book_enrichment/py.typed"}
     assert wanted - names == set()
 
 
@@ -57,11 +57,9 @@ def test_the_sdist_carries_them_as_files(built) -> None:
     """Whoever builds from it has no clone for links to point into."""
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        steps = [
-            each for each in archive.getmembers() if each.name.endswith(f"{released_steps()[0].name}.sql")
-        ]
-        assert steps != []
-        assert any(each.isfile() and each.size > 100_000 for each in steps)
+        sizes = {each.name.partition("/")[2]: each.size for each in archive.getmembers() if each.isfile()}
+    assert sizes[f"python_client/book_enrichment/sql/migrations/{released_steps()[0].name}.sql"] > 100_000
+    assert sizes["supabase/data/fields.tsv"] > 500
 
 
 @pytest.mark.extended

@@ -7,12 +7,13 @@ comes from no verb.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from book_enrichment.api.problems import EnrichmentProblem
+from book_enrichment.fields import NAMES, FillableField
 from book_enrichment.records import (
     EnqueueOutcome,
     ExplainedCandidate,
@@ -44,19 +45,10 @@ QueueCursor = Annotated[str, Field(pattern=f"^{UUID_PATTERN}$")]
 LibraryCursor = Annotated[str, Field(pattern=f"^[0-9]{{1,17}}_{UUID_PATTERN}$")]
 # Postgres stores no NUL.
 Text = Annotated[str, Field(max_length=500, pattern="^[^\\x00]*$")]
-FieldName = Literal[
-    "work.cover_url",
-    "work.description",
-    "work.first_publish_year",
-    "edition.publisher",
-    "edition.publish_date",
-    "edition.isbn10",
-    "edition.isbn13",
-    "edition.language",
-    "edition.format",
-    "edition.total_pages",
-    "edition.total_audio_minutes",
-]
+if TYPE_CHECKING:
+    FieldName = str
+else:
+    FieldName = Literal[NAMES]
 Fields = Annotated[list[FieldName], Field(max_length=50)]
 
 
@@ -158,7 +150,7 @@ class Health(Answer):
 
 
 class PublicConfig(Answer):
-    """What a page needs to sign a reader in. All of it is public."""
+    """What a page needs to sign a reader in, and to name fields. All of it is public."""
 
     supabase_url: str | None
     """Address of the project."""
@@ -166,6 +158,8 @@ class PublicConfig(Answer):
     """Its public key."""
     realtime: bool
     """Whether to try Supabase Realtime; polling does as well."""
+    fields: tuple[FillableField, ...]
+    """Every field that may be filled, in the order in which to show them."""
 
 
 class Statuses(Answer):

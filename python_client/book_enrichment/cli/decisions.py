@@ -23,8 +23,9 @@ from book_enrichment.cli.common import (
     out,
     print_json,
 )
-from book_enrichment.cli.showing import FIELDS, field_label, fields_told, in_order
+from book_enrichment.cli.showing import field_label, fields_told, in_order
 from book_enrichment.database import Database
+from book_enrichment.fields import NAMES
 from book_enrichment.records import MatchingOutcome, ReviewOutcome
 
 DONE = {"approve": "approved", "dismiss": "dismissed"}
@@ -45,7 +46,7 @@ def _providers() -> list[str]:
 
 
 def _fields() -> list[str]:
-    return list(FIELDS)
+    return list(NAMES)
 
 
 QueueId = Annotated[UUID | None, typer.Argument(metavar="[QUEUE_ID]", help="A row in review, by its id.")]

@@ -79,9 +79,9 @@ def preview_table(each: Preview) -> Table:
     for field, value in in_order(each.values):
         table.add_row(
             field_label(field),
-            today(optional(value.get("current"))),
+            today(optional(field, value.get("current"))),
             "written" if value.get("is_applied") else "proposed",
-            text(shown(value.get("value"))),
+            text(shown(field, value.get("value"))),
             source_text(value.get("provider") or "", None, value.get("confidence")),
         )
     return table

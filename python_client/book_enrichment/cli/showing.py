@@ -14,22 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from book_enrichment.cli.common import plain
+from book_enrichment.fields import FIELDS, NAMES
 from book_enrichment.records import ListedRow
 
-# Every field that may be filled, in the order in which a panel shows them, as people call it.
-FIELDS = {
-    "work.cover_url": "cover",
-    "work.description": "description",
-    "work.first_publish_year": "first published",
-    "edition.publisher": "publisher",
-    "edition.publish_date": "published",
-    "edition.isbn13": "ISBN-13",
-    "edition.isbn10": "ISBN-10",
-    "edition.language": "language",
-    "edition.format": "format",
-    "edition.total_pages": "pages",
-    "edition.total_audio_minutes": "audio minutes",
-}
+KINDS = {field.name: field.kind for field in FIELDS}
+# As people call each field: in lower case but for what is an abbreviation.
+LABELS = {field.name: field.label if field.label[:2].isupper() else field.label.lower() for field in FIELDS}
 
 LONGEST_VALUE = 280
 BAR_CELLS = 24
@@ -68,8 +58,8 @@ def choices_of(row: ListedRow) -> list[Choice]:
     proposed = tuple(
         Proposal(
             field,
-            shown(proposal.get("value")),
-            optional(proposal.get("current")),
+            shown(field, proposal.get("value")),
+            optional(field, proposal.get("current")),
             proposal.get("provider") or "",
             proposal.get("source_url"),
             proposal.get("confidence"),
@@ -85,8 +75,8 @@ def _rival(row: ListedRow, about: Mapping[str, Any]) -> Choice:
     proposals = tuple(
         Proposal(
             field,
-            shown(value),
-            optional(row.current_values.get(field)),
+            shown(field, value),
+            optional(field, row.current_values.get(field)),
             about.get("provider") or "",
             about.get("source_url"),
             about.get("confidence"),
@@ -111,9 +101,8 @@ def _described(about: Mapping[str, Any] | None, proposals: tuple[Proposal, ...])
 
 def in_order(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     """Fields as a panel shows them, covers first; those it does not know last."""
-    places = list(FIELDS)
     return sorted(
-        values.items(), key=lambda item: (places.index(item[0]) if item[0] in places else 99, item[0])
+        values.items(), key=lambda item: (NAMES.index(item[0]) if item[0] in NAMES else len(NAMES), item[0])
     )
 
 
@@ -156,13 +145,13 @@ LETTERS = "abcdefghijklmno"
 
 def field_label(field: str) -> str:
     """A field as people call it."""
-    return FIELDS.get(field, field)
+    return LABELS.get(field, field)
 
 
 def field_names(names: Iterable[str]) -> list[str]:
     """Fields as the database calls them, from that or from what a panel calls them or ends them in."""
-    known = {label.lower(): field for field, label in FIELDS.items()}
-    known |= {field.partition(".")[2]: field for field in FIELDS}
+    known = {label.lower(): field for field, label in LABELS.items()}
+    known |= {field.partition(".")[2]: field for field in NAMES}
     return [known.get(name.lower(), name) for name in names]
 
 
@@ -187,14 +176,18 @@ def text(value: object) -> Text:
     return Text(told if len(told) <= LONGEST_VALUE else told[: LONGEST_VALUE - 1] + "…", overflow="fold")
 
 
-def shown(value: object) -> str:
-    """A JSON value as a person reads it."""
-    return "" if value is None else str(value)
+def shown(field: str, value: Any) -> str:
+    """A field's JSON value as a person reads it."""
+    if value is None:
+        return ""
+    if KINDS.get(field) == "minutes":
+        return f"{int(value) // 60} h {int(value) % 60} min"
+    return str(value)
 
 
-def optional(value: object) -> str | None:
+def optional(field: str, value: Any) -> str | None:
     """The same, where there may be none."""
-    return shown(value) or None
+    return shown(field, value) or None
 
 
 def meter(used: int, allowed: int | None) -> Text:

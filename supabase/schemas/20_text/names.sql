@@ -1,4 +1,4 @@
--- Generated from supabase/data/*.tsv by `make names`: what books and people are called elsewhere.
+-- Generated from supabase/data/*.tsv by `make generated`: what books and people are called elsewhere.
 -- title_glossary: single words; known_titles: whole titles; pen_names: people who write under several names.
 
 create function enrichment.title_glossary()

@@ -1,14 +1,6 @@
 -- Reading what providers sent: JSON of any shape becomes clean values, never an error. Each provider's own reader is in a file of its
 -- name; read_record picks it by that name. A value that does not fit its column is cleaned or dropped.
 
-create type enrichment.candidate_fields as (
-    work_key text, edition_key text, title text, subtitle text, author_names text [], author_ids text [], isbns text [],
-    cover_url text, description text, first_publish_year integer, publisher text, publish_date date, language text,
-    format text, total_pages integer, total_audio_minutes integer
-);
-comment on type enrichment.candidate_fields is
-'One book as a provider describes it, cleaned to what our columns hold. isbns are 13-digit keys; author_ids are the provider''s own.';
-
 create function enrichment.json_list(value jsonb)
 returns jsonb
 language plpgsql immutable parallel safe set search_path = ''

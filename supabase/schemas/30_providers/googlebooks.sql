@@ -23,18 +23,26 @@ create function enrichment.read_googlebooks_volume(volume jsonb)
 returns setof enrichment.candidate_fields
 language plpgsql immutable parallel safe set search_path = ''
 as $$
+declare
+    info jsonb := volume -> 'volumeInfo';
+    book enrichment.candidate_fields;
 begin
-    return query
-    select
-        volume ->> 'id', volume ->> 'id', enrichment.json_text(info -> 'title', 512), enrichment.json_text(info -> 'subtitle', 512),
-        enrichment.json_texts(info -> 'authors'), null::text[],
-        enrichment.json_isbns(jsonb_path_query_array(info -> 'industryIdentifiers', 'lax $[*].identifier')),
-        enrichment.googlebooks_cover(info #>> '{imageLinks,thumbnail}'), enrichment.json_text(info -> 'description', 20000), null::integer, enrichment.json_text(info -> 'publisher', 255),
-        enrichment.date_of(enrichment.json_text(info -> 'publishedDate', 64)),
-        enrichment.language_of(enrichment.json_text(info -> 'language', 32)), null::text,
-        enrichment.json_integer(info -> 'pageCount', 1, 30000), null::integer
-    from (select volume -> 'volumeInfo') as volume_info (info)
-    where enrichment.json_key(volume -> 'id') is not null and enrichment.json_text(info -> 'title', 512) is not null;
+    book.work_key := enrichment.json_key(volume -> 'id');
+    book.title := enrichment.json_text(info -> 'title', 512);
+    if book.work_key is null or book.title is null then
+        return;
+    end if;
+    book.edition_key := book.work_key;
+    book.subtitle := enrichment.json_text(info -> 'subtitle', 512);
+    book.author_names := enrichment.json_texts(info -> 'authors');
+    book.isbns := enrichment.json_isbns(jsonb_path_query_array(info -> 'industryIdentifiers', 'lax $[*].identifier'));
+    book.cover_url := enrichment.googlebooks_cover(info #>> '{imageLinks,thumbnail}');
+    book.description := enrichment.json_text(info -> 'description', 20000);
+    book.publisher := enrichment.json_text(info -> 'publisher', 255);
+    book.publish_date := enrichment.date_of(enrichment.json_text(info -> 'publishedDate', 64));
+    book.language := enrichment.language_of(enrichment.json_text(info -> 'language', 32));
+    book.total_pages := enrichment.json_integer(info -> 'pageCount', 1, 30000);
+    return next book;
 end
 $$;
 comment on function enrichment.read_googlebooks_volume(jsonb) is 'Reads a Google Books volume. Its year is the edition''s, so it says nothing of the work''s first year.';

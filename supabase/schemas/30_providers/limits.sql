@@ -82,19 +82,11 @@ insert into enrichment.providers (
     rate_per_second, burst_size, daily_limit, daily_reserve, reset_time_zone, tokens
 ) values
 (
-    'openlibrary', 1,
-    array[
-        'work.cover_url', 'work.description', 'work.first_publish_year', 'edition.publisher', 'edition.publish_date', 'edition.isbn10',
-        'edition.isbn13', 'edition.language', 'edition.format', 'edition.total_pages'
-    ],
+    'openlibrary', 1, array(select f.field from enrichment.fields() as f where 'openlibrary' = any(f.known_to)),
     true, false, false, 25, 0.33, 10, null, 0, 'UTC', 10
 ),
 (
-    'googlebooks', 2,
-    array[
-        'work.cover_url', 'work.description', 'edition.publisher', 'edition.publish_date', 'edition.isbn10', 'edition.isbn13',
-        'edition.language', 'edition.total_pages'
-    ],
+    'googlebooks', 2, array(select f.field from enrichment.fields() as f where 'googlebooks' = any(f.known_to)),
     false, true, true, 1, 0.01, 5, 1000, 50, 'America/Los_Angeles', 5
 );
 

@@ -21,16 +21,23 @@ create function enrichment.read_openlibrary_work(work jsonb)
 returns setof enrichment.candidate_fields
 language plpgsql immutable parallel safe set search_path = ''
 as $$
+declare
+    book enrichment.candidate_fields;
 begin
-    return query
-    select
-        work ->> 'key', null::text, enrichment.json_text(work -> 'title', 512), enrichment.json_text(work -> 'subtitle', 512),
-        enrichment.json_texts(jsonb_path_query_array(work, 'lax $.authors[*].name')),
-        enrichment.json_texts(jsonb_path_query_array(work, 'lax $.authors[*].author.key') || jsonb_path_query_array(work, 'lax $.authors[*].key'), 64),
-        null::text[], enrichment.openlibrary_cover(work -> 'covers'), enrichment.json_text(work -> 'description', 20000),
-        enrichment.year_of(enrichment.json_text(work -> 'first_publish_date', 64)),
-        null::text, null::date, null::text, null::text, null::integer, null::integer
-    where enrichment.json_key(work -> 'key') like '/works/%' and enrichment.json_text(work -> 'title', 512) is not null;
+    book.work_key := enrichment.json_key(work -> 'key');
+    book.title := enrichment.json_text(work -> 'title', 512);
+    if book.title is null or not coalesce(book.work_key like '/works/%', false) then
+        return;
+    end if;
+    book.subtitle := enrichment.json_text(work -> 'subtitle', 512);
+    book.author_names := enrichment.json_texts(jsonb_path_query_array(work, 'lax $.authors[*].name'));
+    book.author_ids := enrichment.json_texts(
+        jsonb_path_query_array(work, 'lax $.authors[*].author.key') || jsonb_path_query_array(work, 'lax $.authors[*].key'), 64
+    );
+    book.cover_url := enrichment.openlibrary_cover(work -> 'covers');
+    book.description := enrichment.json_text(work -> 'description', 20000);
+    book.first_publish_year := enrichment.year_of(enrichment.json_text(work -> 'first_publish_date', 64));
+    return next book;
 end
 $$;
 comment on function enrichment.read_openlibrary_work(jsonb) is 'Reads a work as /works/OL…W.json gives it. Zero rows for a redirect, a deletion or any other shape.';
@@ -39,22 +46,29 @@ create function enrichment.read_openlibrary_edition(edition jsonb)
 returns setof enrichment.candidate_fields
 language plpgsql immutable parallel safe set search_path = ''
 as $$
+declare
+    book enrichment.candidate_fields;
 begin
-    return query
-    select
-        coalesce(enrichment.json_key((enrichment.json_list(edition -> 'works') -> 0) -> 'key'), edition ->> 'key'), edition ->> 'key',
-        enrichment.json_text(edition -> 'title', 512), enrichment.json_text(edition -> 'subtitle', 512),
-        enrichment.json_texts(jsonb_path_query_array(edition, 'lax $.authors[*].name')),
-        enrichment.json_texts(jsonb_path_query_array(edition, 'lax $.authors[*].key'), 64),
-        enrichment.json_isbns(
-            enrichment.json_list(edition -> 'isbn_13') || enrichment.json_list(edition -> 'isbn_10') || enrichment.json_list(edition -> 'isbn')
-        ),
-        enrichment.openlibrary_cover(edition -> 'covers'), enrichment.json_text(edition -> 'description', 20000), null::integer,
-        enrichment.json_text(enrichment.json_list(edition -> 'publishers') -> 0, 255), enrichment.date_of(enrichment.json_text(edition -> 'publish_date', 64)),
-        enrichment.language_of(enrichment.json_key((enrichment.json_list(edition -> 'languages') -> 0) -> 'key')),
-        lower(enrichment.json_text(edition -> 'physical_format', 64)), enrichment.json_integer(edition -> 'number_of_pages', 1, 30000),
-        null::integer
-    where enrichment.json_key(edition -> 'key') like '/books/%' and enrichment.json_text(edition -> 'title', 512) is not null;
+    book.edition_key := enrichment.json_key(edition -> 'key');
+    book.title := enrichment.json_text(edition -> 'title', 512);
+    if book.title is null or not coalesce(book.edition_key like '/books/%', false) then
+        return;
+    end if;
+    book.work_key := coalesce(enrichment.json_key((enrichment.json_list(edition -> 'works') -> 0) -> 'key'), book.edition_key);
+    book.subtitle := enrichment.json_text(edition -> 'subtitle', 512);
+    book.author_names := enrichment.json_texts(jsonb_path_query_array(edition, 'lax $.authors[*].name'));
+    book.author_ids := enrichment.json_texts(jsonb_path_query_array(edition, 'lax $.authors[*].key'), 64);
+    book.isbns := enrichment.json_isbns(
+        enrichment.json_list(edition -> 'isbn_13') || enrichment.json_list(edition -> 'isbn_10') || enrichment.json_list(edition -> 'isbn')
+    );
+    book.cover_url := enrichment.openlibrary_cover(edition -> 'covers');
+    book.description := enrichment.json_text(edition -> 'description', 20000);
+    book.publisher := enrichment.json_text(enrichment.json_list(edition -> 'publishers') -> 0, 255);
+    book.publish_date := enrichment.date_of(enrichment.json_text(edition -> 'publish_date', 64));
+    book.language := enrichment.language_of(enrichment.json_key((enrichment.json_list(edition -> 'languages') -> 0) -> 'key'));
+    book.format := lower(enrichment.json_text(edition -> 'physical_format', 64));
+    book.total_pages := enrichment.json_integer(edition -> 'number_of_pages', 1, 30000);
+    return next book;
 end
 $$;
 comment on function enrichment.read_openlibrary_edition(jsonb) is
@@ -64,26 +78,35 @@ create function enrichment.read_openlibrary_search_doc(doc jsonb)
 returns setof enrichment.candidate_fields
 language plpgsql immutable parallel safe set search_path = ''
 as $$
+declare
+    edition jsonb := enrichment.json_list(doc #> '{editions,docs}') -> 0;
+    book enrichment.candidate_fields;
+    described jsonb;
 begin
-    return query
-    select
-        doc ->> 'key', enrichment.json_key(edition.value -> 'key'), enrichment.json_text(described.value -> 'title', 512),
-        enrichment.json_text(described.value -> 'subtitle', 512), enrichment.json_texts(doc -> 'author_name'), enrichment.json_texts(doc -> 'author_key', 64),
-        enrichment.json_isbns(enrichment.json_list(edition.value -> 'isbn')),
-        coalesce(enrichment.openlibrary_cover(edition.value -> 'cover_i'), enrichment.openlibrary_cover(doc -> 'cover_i')),
-        enrichment.json_text(enrichment.json_list(doc -> 'description') -> 0, 20000),
-        enrichment.json_integer(doc -> 'first_publish_year', 1000, 2099),
-        enrichment.json_text(enrichment.json_list(edition.value -> 'publisher') -> 0, 255),
-        enrichment.date_of(enrichment.json_text(enrichment.json_list(edition.value -> 'publish_date') -> 0, 64)),
-        enrichment.language_of(enrichment.json_text(enrichment.json_list(edition.value -> 'language') -> 0, 32)), null::text, null::integer, null::integer
-    from (select enrichment.json_list(doc #> '{editions,docs}') -> 0) as edition (value)
-    cross join lateral (
-        select doc
-        union all
-        select edition.value
-        where (edition.value -> 'title', edition.value -> 'subtitle') is distinct from (doc -> 'title', doc -> 'subtitle')
-    ) as described (value)
-    where enrichment.json_key(doc -> 'key') like '/works/%' and enrichment.json_text(described.value -> 'title', 512) is not null;
+    book.work_key := enrichment.json_key(doc -> 'key');
+    if not coalesce(book.work_key like '/works/%', false) then
+        return;
+    end if;
+    book.edition_key := enrichment.json_key(edition -> 'key');
+    book.author_names := enrichment.json_texts(doc -> 'author_name');
+    book.author_ids := enrichment.json_texts(doc -> 'author_key', 64);
+    book.isbns := enrichment.json_isbns(enrichment.json_list(edition -> 'isbn'));
+    book.cover_url := coalesce(enrichment.openlibrary_cover(edition -> 'cover_i'), enrichment.openlibrary_cover(doc -> 'cover_i'));
+    book.description := enrichment.json_text(enrichment.json_list(doc -> 'description') -> 0, 20000);
+    book.first_publish_year := enrichment.json_integer(doc -> 'first_publish_year', 1000, 2099);
+    book.publisher := enrichment.json_text(enrichment.json_list(edition -> 'publisher') -> 0, 255);
+    book.publish_date := enrichment.date_of(enrichment.json_text(enrichment.json_list(edition -> 'publish_date') -> 0, 64));
+    book.language := enrichment.language_of(enrichment.json_text(enrichment.json_list(edition -> 'language') -> 0, 32));
+    foreach described in array case
+        when (edition -> 'title', edition -> 'subtitle') is distinct from (doc -> 'title', doc -> 'subtitle') then array[doc, edition]
+        else array[doc]
+    end loop
+        book.title := enrichment.json_text(described -> 'title', 512);
+        book.subtitle := enrichment.json_text(described -> 'subtitle', 512);
+        if book.title is not null then
+            return next book;
+        end if;
+    end loop;
 end
 $$;
 comment on function enrichment.read_openlibrary_search_doc(jsonb) is

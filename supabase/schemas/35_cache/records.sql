@@ -107,13 +107,7 @@ begin
         s.provider, s.entity_type, s.provider_id, f.work_key, f.title, f.author_names, enrichment.parse_title(f.title, f.subtitle),
         enrichment.parse_authors(f.author_names),
         (select array_agg(split_part(author_id, '/', -1)) from unnest(f.author_ids) as author_id), f.isbns,
-        jsonb_strip_nulls(jsonb_build_object(
-            'work.cover_url', f.cover_url, 'work.description', f.description, 'work.first_publish_year', f.first_publish_year
-        )),
-        jsonb_strip_nulls(jsonb_build_object(
-            'edition.publisher', f.publisher, 'edition.publish_date', f.publish_date, 'edition.language', f.language,
-            'edition.format', f.format, 'edition.total_pages', f.total_pages, 'edition.total_audio_minutes', f.total_audio_minutes
-        ))
+        enrichment.work_values(f), enrichment.edition_values(f)
     from unnest(unread) as u
     join public.source_records as s on s.provider = u.provider and s.entity_type = u.entity_type and s.provider_id = u.provider_id
     cross join lateral enrichment.read_record(s.provider, s.entity_type, s.raw) as f

@@ -7,21 +7,6 @@ create type enrichment.written_value as (
 comment on type enrichment.written_value is
 'A value that enrichment wrote: what stands there now and stood there before, whether it is still ours to take back, and where a swapped cover lies.';
 
-create function enrichment.same_value(field text, one text, other text)
-returns boolean
-language plpgsql stable set search_path = ''
-as $$
-begin
-    return case
-        when same_value.field = 'edition.publish_date' then same_value.one::date = same_value.other::date
-        when same_value.field in ('work.first_publish_year', 'edition.total_pages', 'edition.total_audio_minutes')
-            then same_value.one::integer = same_value.other::integer
-        else same_value.one = same_value.other
-    end;
-end
-$$;
-comment on function enrichment.same_value(text, text, text) is 'Whether two values of a field are equal, compared as the field''s column would.';
-
 create function enrichment.logged_writes(queue_ids uuid[], import_id uuid, work_ids uuid[])
 returns setof public.enrichment_audit_log
 language sql stable set search_path = ''
@@ -99,40 +84,10 @@ returns void
 language plpgsql set search_path = ''
 as $$
 begin
-    with previous as (
-        select v.work_id, jsonb_object_agg(v.field, v.previous) as fields
-        from unnest(restore_values.written) as v where v.is_ours and v.edition_id is null group by v.work_id
-    )
-
-    update public.works as w
-    set default_cover_url = case when p.fields ? 'work.cover_url' then p.fields ->> 'work.cover_url' else w.default_cover_url end,
-        description = case when p.fields ? 'work.description' then p.fields ->> 'work.description' else w.description end,
-        first_publish_year = case
-            when p.fields ? 'work.first_publish_year' then (p.fields ->> 'work.first_publish_year')::smallint else w.first_publish_year
-        end,
-        updated_at = now()
-    from previous as p
-    where w.id = p.work_id;
-
-    with previous as (
-        select v.edition_id, jsonb_object_agg(v.field, v.previous) as fields
-        from unnest(restore_values.written) as v where v.is_ours and v.edition_id is not null group by v.edition_id
-    )
-
-    update public.editions as e
-    set publisher = case when p.fields ? 'edition.publisher' then p.fields ->> 'edition.publisher' else e.publisher end,
-        publish_date = case when p.fields ? 'edition.publish_date' then (p.fields ->> 'edition.publish_date')::date else e.publish_date end,
-        isbn10 = case when p.fields ? 'edition.isbn10' then p.fields ->> 'edition.isbn10' else e.isbn10 end,
-        isbn13 = case when p.fields ? 'edition.isbn13' then p.fields ->> 'edition.isbn13' else e.isbn13 end,
-        language = case when p.fields ? 'edition.language' then p.fields ->> 'edition.language' else e.language end,
-        format = case when p.fields ? 'edition.format' then p.fields ->> 'edition.format' else e.format end,
-        total_pages = case when p.fields ? 'edition.total_pages' then (p.fields ->> 'edition.total_pages')::integer else e.total_pages end,
-        total_audio_minutes = case
-            when p.fields ? 'edition.total_audio_minutes' then (p.fields ->> 'edition.total_audio_minutes')::integer else e.total_audio_minutes
-        end,
-        updated_at = now()
-    from previous as p
-    where e.id = p.edition_id;
+    perform enrichment.restore_fields(array(
+        select row(coalesce(v.edition_id, v.work_id), v.field, v.previous #>> '{}')::enrichment.field_value
+        from unnest(restore_values.written) as v where v.is_ours
+    ));
     perform enrichment.forget_covers(restore_values.written);
 end
 $$;

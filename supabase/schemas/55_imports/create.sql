@@ -89,10 +89,44 @@ $$;
 comment on function enrichment.create_import_editions(uuid) is
 'The edition of each row: the one with its ISBN, a new one where there is none. A row without ISBN gets an edition without ISBN, and no new one beside others.';
 
+create type enrichment.imported_value as (
+    work_id uuid, edition_id uuid, import_source text, row_key text, entity_id uuid, field text, value text, is_new boolean
+);
+comment on type enrichment.imported_value is
+'What a line of a file knows for a gap, and which line it is. is_new: its work or edition came with this import.';
+
+create function enrichment.imported_values(import_id uuid)
+returns setof enrichment.imported_value
+language sql stable set search_path = ''
+as $$
+    with lines as materialized (
+        select r.work_id, r.edition_id, i.import_source, coalesce(r.external_id, i.id || ' row ' || r.row_number) as row_key, r.row_number,
+            r.is_new_edition or r.is_new_work as is_new, to_jsonb(r) as columns, enrichment.missing_fields(w, e) as gaps
+        from enrichment.import_rows as r
+        join enrichment.imports as i on i.id = r.import_id
+        join public.works as w on w.id = r.work_id
+        left join public.editions as e on e.id = r.edition_id
+        where r.import_id = imported_values.import_id and r.outcome is null
+    )
+
+    select distinct on (target.entity_id, gap.field)
+        l.work_id, l.edition_id, l.import_source, l.row_key, target.entity_id, gap.field, known.value, l.is_new
+    from lines as l
+    cross join lateral unnest(l.gaps) as gap (field)
+    cross join lateral (select case when gap.field like 'work.%' then l.work_id else l.edition_id end as entity_id) as target
+    cross join lateral (select l.columns ->> split_part(gap.field, '.', 2) as value) as known
+    where known.value is not null
+    order by target.entity_id, gap.field, l.row_number
+$$;
+comment on function enrichment.imported_values(uuid) is
+'What an import''s lines know for gaps of their books, the first line first: of each gap the column of import_rows that is called like it.';
+
 create function enrichment.fill_from_import(import_id uuid, reader uuid)
 returns void
 language plpgsql set search_path = ''
 as $$
+declare
+    accepted enrichment.imported_value[];
 begin
     perform 1 from public.works as w
     where w.id in (select r.work_id from enrichment.import_rows as r where r.import_id = fill_from_import.import_id and r.outcome is null)
@@ -101,78 +135,29 @@ begin
     where e.id in (select r.edition_id from enrichment.import_rows as r where r.import_id = fill_from_import.import_id and r.outcome is null)
     order by e.id for no key update;
 
-    with offered as (
-        select distinct on (value.entity_id, value.field)
-            r.work_id, r.edition_id, i.import_source, coalesce(r.external_id, i.id || ' row ' || r.row_number) as row_key, value.entity_id, value.field, value.new_value, r.is_new_edition or r.is_new_work as is_new
-        from enrichment.import_rows as r
-        join enrichment.imports as i on i.id = r.import_id
-        join public.works as w on w.id = r.work_id
-        left join public.editions as e on e.id = r.edition_id
-        cross join lateral (
-            values
-            (r.work_id, 'work.first_publish_year', r.first_publish_year::text),
-            (r.edition_id, 'edition.publisher', r.publisher),
-            (r.edition_id, 'edition.publish_date', r.publish_date::text),
-            (r.edition_id, 'edition.format', r.format),
-            (r.edition_id, 'edition.language', r.language),
-            (r.edition_id, 'edition.total_pages', case when coalesce(r.format, '') not ilike '%audio%' then r.total_pages::text end)
-        ) as value (entity_id, field, new_value)
-        where r.import_id = fill_from_import.import_id and r.outcome is null
-            and value.entity_id is not null and value.new_value is not null
-            and value.field = any(enrichment.empty_fields(w, e))
-            and not exists (select 1 from enrichment.field_locks as l where l.entity_id = value.entity_id and l.field = value.field)
-        order by value.entity_id, value.field, r.row_number
-    ),
+    with offered as materialized (select v.* from enrichment.imported_values(fill_from_import.import_id) as v),
 
-    filled as (
+    remembered as (
         insert into enrichment.filled_fields as f (entity_id, field, provider, candidate_key)
         select o.entity_id, o.field, o.import_source, o.row_key
         from offered as o
         order by o.entity_id, o.field
         on conflict do nothing
         returning f.entity_id, f.field
-    ),
-
-    accepted as (select o.* from offered as o join filled as f using (entity_id, field)),
-
-    works_filled as (
-        update public.works as w
-        set first_publish_year = a.new_value::smallint, updated_at = now()
-        from accepted as a
-        where w.id = a.entity_id and a.field = 'work.first_publish_year' and coalesce(w.first_publish_year, 0) = 0
-    ),
-
-    edition_values as (
-        select
-            a.entity_id,
-            max(a.new_value) filter (where a.field = 'edition.publisher') as publisher,
-            max(a.new_value) filter (where a.field = 'edition.publish_date')::date as publish_date,
-            max(a.new_value) filter (where a.field = 'edition.format') as format,
-            max(a.new_value) filter (where a.field = 'edition.language') as language,
-            max(a.new_value) filter (where a.field = 'edition.total_pages')::integer as total_pages
-        from accepted as a
-        where a.field like 'edition.%'
-        group by a.entity_id
-    ),
-
-    editions_filled as (
-        update public.editions as e
-        set publisher = coalesce(nullif(e.publisher, ''), v.publisher, e.publisher),
-            publish_date = coalesce(e.publish_date, v.publish_date),
-            format = coalesce(nullif(e.format, ''), v.format, e.format),
-            language = coalesce(nullif(e.language, ''), v.language, e.language),
-            total_pages = coalesce(e.total_pages, v.total_pages),
-            updated_at = now()
-        from edition_values as v
-        where e.id = v.entity_id
     )
 
-    insert into public.enrichment_audit_log (work_id, edition_id, import_id, action, provider, source_record, fields_changed, previous_values, actor)
+    select array_agg(row(o.*)::enrichment.imported_value) into accepted from offered as o join remembered as r using (entity_id, field);
+
+    perform enrichment.fill_fields(array(select row(a.entity_id, a.field, a.value)::enrichment.field_value from unnest(accepted) as a));
+
+    insert into public.enrichment_audit_log (
+        work_id, edition_id, import_id, action, provider, source_record, fields_changed, previous_values, actor
+    )
     select
         a.work_id, a.edition_id, fill_from_import.import_id, 'auto_applied', a.import_source,
         jsonb_build_object('entity_type', 'import_row', 'provider_id', a.row_key),
-        jsonb_object_agg(a.field, jsonb_build_object('old', null, 'new', a.new_value)), jsonb_object_agg(a.field, null), fill_from_import.reader
-    from accepted as a
+        jsonb_object_agg(a.field, jsonb_build_object('old', null, 'new', a.value)), jsonb_object_agg(a.field, null), fill_from_import.reader
+    from unnest(accepted) as a
     where not a.is_new
     group by a.work_id, a.edition_id, a.import_source, a.row_key;
 end

@@ -73,10 +73,9 @@ as $$
     select expected.table_name, column_name
     from (values
         ('users', 'id handle'),
-        ('works', 'id title description first_publish_year default_cover_url created_at updated_at'),
+        ('works', 'id title created_at updated_at'),
         ('works', 'enrichment_status enrichment_confidence last_enriched_at'),
-        ('editions', 'id work_id isbn10 isbn13 publisher publish_date language format cover_url total_pages total_audio_minutes'),
-        ('editions', 'created_at updated_at'),
+        ('editions', 'id work_id cover_url created_at updated_at'),
         ('authors', 'id name created_at'),
         ('work_authors', 'work_id author_id'),
         ('external_ids', 'entity_type entity_id provider provider_id'),
@@ -84,6 +83,8 @@ as $$
         ('library_items', 'id user_id work_id preferred_edition_id status visibility rating tags created_at')
     ) as expected (table_name, column_names)
     cross join lateral unnest(string_to_array(expected.column_names, ' ')) as column_name
+    union all
+    select f.table_name, f.column_name from enrichment.fields() as f
 $$;
 comment on function enrichment.host_columns() is 'The columns of the library in public that we read or write; others are the host''s own business.';
 

@@ -1,19 +1,13 @@
 /* How the page says things: names of fields, states and reasons, values and moments. No word a reader sees comes
    from a code of the server as it is; an unknown code is shown with its underscores taken out. */
 
-const FIELDS = {
-  'work.cover_url': 'Cover',
-  'work.description': 'Description',
-  'work.first_publish_year': 'First published',
-  'edition.publisher': 'Publisher',
-  'edition.publish_date': 'Published',
-  'edition.isbn13': 'ISBN-13',
-  'edition.isbn10': 'ISBN-10',
-  'edition.language': 'Language',
-  'edition.format': 'Format',
-  'edition.total_pages': 'Pages',
-  'edition.total_audio_minutes': 'Length',
-};
+// The fields that may be filled, by name, as GET /config lists them.
+let fields = new Map();
+
+/** Takes over what GET /config says of fields, which are shown in that order. */
+export function learnFields(list) {
+  fields = new Map(list.map((field) => [field.name, field]));
+}
 
 /** The states of a book: the word on its badge, and the one on the filter. */
 export const STATES = {
@@ -73,18 +67,18 @@ const distances = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const languages = new Intl.DisplayNames('en', { type: 'language' });
 
 /** Fields in the order they are shown: the cover first. */
-export function inOrder(fields) {
-  const order = Object.keys(FIELDS);
-  return [...fields].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+export function inOrder(names) {
+  const order = [...fields.keys()];
+  return [...names].sort((one, other) => order.indexOf(one) - order.indexOf(other));
 }
 
 export function fieldName(field) {
-  return FIELDS[field] ?? plain(field.split('.').at(-1));
+  return fields.get(field)?.label ?? plain(field.split('.').at(-1));
 }
 
 /** “cover, description and 2 more” */
-export function fieldNames(fields, most = 3) {
-  const names = inOrder(fields).map((field) => fieldName(field).replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase()));
+export function fieldNames(list, most = 3) {
+  const names = inOrder(list).map((field) => fieldName(field).replace(/^[A-Z](?![A-Z])/, (letter) => letter.toLowerCase()));
   if (names.length <= most) return joined(names);
   return `${names.slice(0, most - 1).join(', ')} and ${names.length - most + 1} more`;
 }
@@ -141,14 +135,14 @@ export function time(text) {
 /** A value as a reader says it; always text, whatever a provider sent. */
 export function shown(field, value) {
   if (value === null || value === undefined || value === '') return null;
-  switch (field) {
-    case 'edition.publish_date':
+  switch (fields.get(field)?.kind) {
+    case 'date':
       return Number.isNaN(Date.parse(value)) ? String(value) : days.format(new Date(value));
-    case 'edition.language':
+    case 'language':
       return languageName(String(value));
-    case 'edition.format':
+    case 'word':
       return capital(String(value));
-    case 'edition.total_audio_minutes':
+    case 'minutes':
       return `${Math.floor(value / 60)} h ${value % 60} min`;
     default:
       return String(value);
