@@ -246,11 +246,12 @@ class QueueRow(Record):
     proposals: dict[str, Any]  # {field: {value, current, provider, source_url, confidence, candidate}}
     match_details: dict[str, Any] | None
     trigger_source: str
-    is_mine: bool  # the caller triggered or approved it, and so may undo it
+    is_mine: bool  # it was the caller who triggered or approved it
     created_at: datetime
     finished_at: datetime | None
     undone_at: datetime | None
     cursor: str | None  # give it back to get the rows after this one
+    is_undoable: bool  # undo_enrichment would take it back for the caller now
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +269,7 @@ class HistoryLine(Record):
     sentence: str | None
     is_mine: bool  # it was the caller
     created_at: datetime
+    is_undoable: bool  # undo_enrichment of queue_id would take it back for the caller now
 
 
 @dataclass(frozen=True, slots=True)

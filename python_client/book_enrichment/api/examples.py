@@ -90,6 +90,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "created_at": "2026-11-22T20:17:40Z",
         "finished_at": None,
         "undone_at": None,
+        "is_undoable": True,
     },
     "LibraryItem": {
         "work_id": "6f2c1f6e-0a53-4a0e-8a3a-5a8d5a1c9d11",
@@ -235,6 +236,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "sentence": "same ISBN, title equal, author equal",
         "is_mine": True,
         "created_at": "2026-11-22T20:17:40Z",
+        "is_undoable": True,
     },
     "FieldLock": {
         "work_id": "6f2c1f6e-0a53-4a0e-8a3a-5a8d5a1c9d11",

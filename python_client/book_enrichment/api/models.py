@@ -225,11 +225,13 @@ class QueueItem(Answer):
     trigger_source: str
     """Who asked: `post_import`, `manual_bulk`, `scheduled`."""
     is_mine: bool
-    """Whether the caller triggered or approved it, and so may undo it."""
+    """Whether it was the caller who triggered or approved it."""
     created_at: datetime
     finished_at: datetime | None
     undone_at: datetime | None
     """When what this row wrote was taken back."""
+    is_undoable: bool
+    """Whether `POST /{queue_id}/undo` would take it back for the caller now."""
 
 
 class QueuePage(Answer):
@@ -477,8 +479,10 @@ class HistoryLine(Answer):
     """`{field: {"old", "new"}}`."""
     sentence: str | None
     is_mine: bool
-    """Whether the caller may undo it."""
+    """Whether it was the caller."""
     created_at: datetime
+    is_undoable: bool
+    """Whether `POST /{queue_id}/undo` would take it back for the caller now."""
 
 
 class History(Answer):
