@@ -701,15 +701,6 @@ def _from_now(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
-def cover_line(covers: CoverReport) -> str:
-    """How storing covers stands, in a sentence or two."""
-    used, budget = covers.bytes / 1e6, covers.budget_bytes / 1e6
-    line = f"Covers: {covers.images} stored, {used:.1f} of {budget:.0f} MB; {covers.pending} to go"
-    if covers.wait_reason == "storage_budget":
-        return line + ". The budget is reached (storage_budget): new covers stay hot-linked."
-    return line + (f" ({covers.wait_reason})." if covers.wait_reason else ".")
-
-
 @asynccontextmanager
 async def open_covers(settings: Settings, database: Database) -> AsyncIterator[CoverWorker]:
     """A cover worker with everything it needs, opened from the settings and closed behind it."""

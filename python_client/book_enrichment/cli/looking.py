@@ -34,6 +34,7 @@ from book_enrichment.cli.common import (
     spelled,
 )
 from book_enrichment.cli.showing import (
+    cover_line,
     field_label,
     in_order,
     megabytes,
@@ -44,7 +45,6 @@ from book_enrichment.cli.showing import (
     text,
     today,
 )
-from book_enrichment.covers import cover_line
 from book_enrichment.database import Database
 from book_enrichment.errors import DatabaseUnavailable
 from book_enrichment.records import (

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from book_enrichment.cli.common import plain
-from book_enrichment.records import QueueRow
+from book_enrichment.records import CoverReport, QueueRow
 
 # Every field that may be filled, in the order in which a panel shows them, as people call it.
 FIELDS = {
@@ -211,3 +211,12 @@ def meter(used: int, allowed: int | None) -> Text:
 def megabytes(count: int) -> str:
     """Bytes as the free tier counts them."""
     return f"{count / 1024**2:.1f} MB"
+
+
+def cover_line(covers: CoverReport) -> str:
+    """How storing covers stands, in a sentence or two."""
+    used, budget = megabytes(covers.bytes), megabytes(covers.budget_bytes)
+    line = f"Covers: {covers.images} stored, {used} of {budget}; {covers.pending} to go"
+    if covers.wait_reason == "storage_budget":
+        return line + ". The budget is reached (storage_budget): new covers stay hot-linked."
+    return line + (f" ({covers.wait_reason})." if covers.wait_reason else ".")

@@ -64,7 +64,7 @@ comment on column enrichment.settings.keep_cron_runs_days is 'Days pg_cron''s ru
 comment on column enrichment.settings.cover_mode is
 'hotlink: works show the provider''s URL. thumbnail: Open Library''s covers are shrunk and kept in the bucket covers; Google''s stay hot-linked.';
 comment on column enrichment.settings.cover_budget_bytes is
-'Bytes all stored covers may take, 80 % of the free tier''s 1 GB; once reached, new covers stay hot-linked (storage_budget).';
+'Bytes all stored covers may take, 80 % of the free tier''s 1 GB (819 MB); once reached, new covers stay hot-linked (storage_budget).';
 comment on column enrichment.settings.cover_image_bytes is 'Largest image that is stored, in bytes; each cover under way sets as much aside.';
 comment on column enrichment.settings.cover_download_bytes is 'Largest image that is downloaded, in bytes.';
 comment on column enrichment.settings.database_budget_bytes is

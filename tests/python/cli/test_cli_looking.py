@@ -97,6 +97,16 @@ def test_usage_shows_bars(run) -> None:
     assert {"database", "covers", "calls"} <= {line["meter"] for line in lines}
 
 
+def test_every_command_shows_the_same_budgets(run, books) -> None:
+    """Room for covers in the same MB, and of Google's day what we spend of it."""
+    books.configure(cover_mode="thumbnail", contact="library@readers.dev", provider_keys=["googlebooks"])
+    status, usage = (" ".join(run(command).stdout.split()) for command in ("status", "usage"))
+    assert "0.0 MB of 819.2 MB" in status
+    assert "819.2 MB" in usage
+    assert "0 of 950" in status
+    assert "│ 0 │ 950 │" in usage
+
+
 def test_imports_are_listed_with_what_was_rejected(run, export, create_reader) -> None:
     """How many rows there were, what became of them, and why one was not taken."""
     create_reader("ada")

@@ -320,7 +320,7 @@ async def test_the_command_line_says_when_the_budget_is_reached(service, show, s
         return " ".join(result.output.split())
 
     said = await asyncio.to_thread(told, "status")
-    assert "Covers: 0 stored, 0.0 of 0 MB; 1 to go. The budget is reached (storage_budget)" in said
+    assert "Covers: 0 stored, 0.0 MB of 0.0 MB; 1 to go. The budget is reached (storage_budget)" in said
     report = json.loads(await asyncio.to_thread(told, "status", "--json"))["covers"]
     assert (report["wait_reason"], report["budget_bytes"], report["pending"]) == ("storage_budget", 1000, 1)
     monkeypatch.setenv("ENRICHMENT_COVER_MODE", "thumbnail")
