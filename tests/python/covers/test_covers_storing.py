@@ -30,9 +30,9 @@ async def test_a_cover_is_stored_and_then_shown(worker, server, show, query, fil
     work_id = await show("/b/id/1-M.jpg")
     tally = await worker.run()
     (work,) = await query("select default_cover_url, default_cover_storage_path from public.works")
-    (image,) = await query("select * from enrichment.stored_covers")
+    (image,) = await query("select i.*, enrichment.cover_path(i.sha256) from enrichment.stored_covers as i")
     (row,) = await query(QUEUE)
-    assert files() == [image["storage_path"]] == [f"openlibrary/{image['sha256'][:32]}.webp"]
+    assert files() == [image["storage_path"]] == [image["cover_path"]]
     assert work["default_cover_storage_path"] == image["storage_path"]
     assert (
         work["default_cover_url"] == f"{supabase_url}/storage/v1/object/public/covers/{image['storage_path']}"
