@@ -384,7 +384,7 @@ class Worker:
                 if provider := self.providers.get(name):
                     group.create_task(self._ask(provider, batch))
                 else:
-                    batch.excuses[name] = Excuse(f"no client for {name}", _from_now(NO_CLIENT_SECONDS))
+                    batch.excuses[name] = Excuse("no_client", _from_now(NO_CLIENT_SECONDS))
 
     async def _ask(self, provider: Provider, batch: Batch) -> None:
         """Answers are kept as they come, whatever happens next."""
@@ -402,7 +402,7 @@ class Worker:
                 batch.excuses[name] = await calls.report_trouble(trouble)
         except EnrichmentError as error:
             away = isinstance(error, DatabaseUnavailable)
-            batch.excuses[name] = Excuse("database unavailable" if away else error.message)
+            batch.excuses[name] = Excuse("database_unavailable" if away else "database_refused")
             _log_database(error)
         except Exception as error:
             # A fault of ours under these rows: it spends their attempt, or they would come back for ever.

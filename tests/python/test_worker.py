@@ -677,7 +677,7 @@ async def test_rows_for_an_unknown_provider_wait(settings, add_books, queue, lib
         worker = Worker(database, [other], settings)
         worker.providers = {"other": other}
         await worker.run(drain=True, patience=5)
-    assert {row["wait_reason"] for row in await queue()} == {"no client for openlibrary"}
+    assert {row["wait_reason"] for row in await queue()} == {"no_client"}
     assert library.calls == []
 
 

@@ -296,5 +296,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "supabase_url": "https://abcdefghijklmnopqrst.supabase.co",
         "anon_key": "sb_publishable_…",
         "realtime": True,
+        "reasons": {"queued": "It is next in line."},
     },
 }

@@ -154,7 +154,7 @@ class Health(Answer):
 
 
 class PublicConfig(Answer):
-    """What a page needs to sign a reader in. All of it is public."""
+    """What a page needs before anybody has signed in. All of it is public."""
 
     supabase_url: str | None
     """Address of the project."""
@@ -162,6 +162,8 @@ class PublicConfig(Answer):
     """Its public key."""
     realtime: bool
     """Whether to try Supabase Realtime; polling does as well."""
+    reasons: dict[str, str]
+    """What each `wait_reason` means to a reader; a word that is not here is shown as it is."""
 
 
 class WorkState(Answer):

@@ -33,6 +33,7 @@ from book_enrichment.database import Database
 from book_enrichment.database.readers import refuse_unusable
 from book_enrichment.errors import NotFound
 from book_enrichment.imports import MAX_FILE_BYTES
+from book_enrichment.reasons import REASONS
 from book_enrichment.records import EnqueueOutcome
 from book_enrichment.settings import Settings
 
@@ -135,9 +136,10 @@ async def health(services: SharedServices, response: Response) -> Any:
 
 @open_routes.get("/config", response_model=models.PublicConfig, tags=["app"])
 async def config(services: SharedServices) -> Any:
-    """What a page needs to sign a reader in; nothing of it is secret."""
+    """What a page needs before anybody has signed in; nothing of it is secret."""
     url, key = services.settings.supabase_url, services.settings.supabase_anon_key
-    return models.PublicConfig(supabase_url=url, anon_key=key, realtime=url is not None and key is not None)
+    has_realtime = url is not None and key is not None
+    return models.PublicConfig(supabase_url=url, anon_key=key, realtime=has_realtime, reasons=REASONS)
 
 
 # Badges, lists, numbers

@@ -40,6 +40,7 @@ from book_enrichment.cli.showing import (
     megabytes,
     meter,
     optional,
+    reason_lines,
     shown,
     source_text,
     text,
@@ -175,6 +176,8 @@ def standing_view(standing: Standing) -> list[RenderableType]:
             lines.append(Text(f"Last error: {plain(provider.last_error)}"))
     if standing.due.due_at is not None:
         lines.append(f"Next look-up {from_now(standing.due.due_at)} ({standing.due.reason}).")
+    told = (standing.covers, *standing.overview, *standing.providers)
+    lines += reason_lines(each.wait_reason for each in told)
     return lines
 
 
@@ -238,6 +241,8 @@ def _list_rows(state: State, limit: int, user: str | None, as_json: bool) -> Non
             str(row.queue_id), book, row.confidence, text(about), from_now(row.finished_at or row.created_at)
         )
     out.print(table if rows else f"No row is {spelled(state)}.")
+    for line in reason_lines(row.wait_reason for row in rows):
+        out.print(line)
 
 
 def _show_summary(user: str, as_json: bool) -> None:
@@ -258,6 +263,8 @@ def _show_summary(user: str, as_json: bool) -> None:
         out.print(f"Next look-up {from_now(summary.next_due_at)} ({summary.next_reason}).")
     elif summary.next_reason:
         out.print(f"What is pending waits for a setting ({summary.next_reason}).")
+    for line in reason_lines([summary.next_reason]):
+        out.print(line)
 
 
 @app.command(
@@ -381,3 +388,5 @@ def usage(user: ForReader = None, as_json: AsJson = False) -> None:
             from_now(line.until),
         )
     out.print(table)
+    for explanation in reason_lines(line.subject for line in lines if line.meter == "waiting"):
+        out.print(explanation)

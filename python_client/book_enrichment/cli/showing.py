@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from book_enrichment.cli.common import plain
+from book_enrichment.reasons import explained
 from book_enrichment.records import CoverReport, QueueRow
 
 # Every field that may be filled, in the order in which a panel shows them, as people call it.
@@ -206,6 +207,11 @@ def meter(used: int, allowed: int | None) -> Text:
     colour = "red" if share >= 0.95 else "yellow" if share >= 0.8 else "green"
     bar = Text("█" * full, style=colour).append("░" * (BAR_CELLS - full), style="dim")
     return bar.append(f" {share * 100:.0f} %", style="default")
+
+
+def reason_lines(words: Iterable[str | None]) -> list[Text]:
+    """What those of the words that are on our list mean, a line each, to stand under a table."""
+    return [Text(line, style="dim") for line in explained(words)]
 
 
 def megabytes(count: int) -> str:
