@@ -37,7 +37,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from book_enrichment.database import Database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.handshake import refuse_mismatch
-from book_enrichment.providers import Permit, ProviderUnavailable, user_agent
+from book_enrichment.providers import NO_ADDRESS, Permit, ProviderUnavailable, agent_of, user_agent
 from book_enrichment.providers.http import described, retry_after_seconds
 from book_enrichment.records import ClaimedCover, CoverReport
 from book_enrichment.settings import Settings
@@ -253,7 +253,7 @@ class Downloader:
     Args:
         client: redirects are followed here and not there; proxies of the environment should be off in it,
             or the address that was checked is not the one that is asked.
-        contact: e-mail or web address for the User-Agent.
+        contact: e-mail or web address for the User-Agent; without one `introduce` has to tell.
         resolve: how names become addresses.
         stand_in: for tests and the demo: requests for every allow-listed host go to this server instead,
             wherever it is. The rules for URLs hold as before.
@@ -262,18 +262,22 @@ class Downloader:
     def __init__(
         self,
         client: httpx.AsyncClient,
-        contact: str,
+        contact: str | None = None,
         resolve: Resolve = resolve,
         stand_in: str | None = None,
     ) -> None:
         self.client = client
         self.headers = {
-            "User-Agent": user_agent(contact),
+            "User-Agent": "" if contact is None else user_agent(contact),
             "Accept": "image/*",
             "Accept-Encoding": "identity",
         }
         self.resolve = resolve
         self.stand_in = httpx.URL(stand_in) if stand_in else None
+
+    def introduce(self, contact: str | None) -> None:
+        """Who asks from now on."""
+        self.headers["User-Agent"] = agent_of(contact)
 
     async def download(
         self,
@@ -287,6 +291,8 @@ class Downloader:
 
         Raises CoverRefused, ProviderUnavailable (for the provider called `name`) or NotPermitted.
         """
+        if not self.headers["User-Agent"]:
+            raise ProviderUnavailable(name, "identify", NO_ADDRESS)
         here = checked_url(url, hosts)
         for _ in range(1 + MOST_REDIRECTS):
             target, extensions = await self._pinned(here, name)
@@ -453,7 +459,7 @@ class CoverWorker:
 
     Args:
         database: through either door.
-        downloader: None where nobody is named as contact; then nothing is claimed.
+        downloader: hears from this worker who asks, as the database has it.
         storage: None where there is no way to the bucket; then nothing is claimed.
         name: who holds a cover, as the queue shows it; host and process id when not given.
     """
@@ -461,7 +467,7 @@ class CoverWorker:
     def __init__(
         self,
         database: Database,
-        downloader: Downloader | None,
+        downloader: Downloader,
         storage: CoverStorage | None,
         name: str | None = None,
     ) -> None:
@@ -507,12 +513,10 @@ class CoverWorker:
             try:
                 if not self._fits:
                     await refuse_mismatch(self.database)
-                    settings = {each.name: each.value for each in await self.database.configure_enrichment()}
-                    self.claim_seconds = float(settings["stale_after_seconds"] or 0)
                     self._fits = True
                 report = await self.database.enrichment_covers()
                 self.tally.pending, self.tally.wait_reason = report.pending, report.wait_reason
-                if report.cover_mode == "thumbnail" and self._can_store():
+                if report.cover_mode == "thumbnail" and self._can_store(report):
                     due_in = report.due_in
                 if due_in == 0 and (await self._round(report) or report.wait_reason == "backfill"):
                     idle = 0
@@ -532,10 +536,10 @@ class CoverWorker:
             await self._pause(min(seconds, LONGEST_SLEEP_SECONDS))
         return self.tally
 
-    def _can_store(self) -> bool:
+    def _can_store(self, report: CoverReport) -> bool:
         missing = NEEDS_STORAGE if self.storage is None else None
-        if missing is None and self.downloader is None:
-            missing = "covers are not stored from here: ENRICHMENT_CONTACT is not set"
+        if missing is None and report.wait_reason == "no_contact":
+            missing = "covers are not stored: no contact is set (ENRICHMENT_CONTACT)"
         if missing and not self._said:
             logger.warning(missing, extra={"action": "covers_wait"})
             self._said = True
@@ -552,6 +556,9 @@ class CoverWorker:
 
     async def _round(self, report: CoverReport) -> bool:
         """Claim some covers and settle each; true when there was one."""
+        settings = {each.name: each.value for each in await self.database.configure_enrichment()}
+        self.claim_seconds = float(settings["stale_after_seconds"] or 0)
+        self.downloader.introduce(settings["contact"])
         covers = await self.database.claim_covers(self.name)
         self.tally.claimed += len(covers)
         batch = _Batch(self, report)
@@ -586,7 +593,7 @@ class _Batch:
     async def carry(self, cover: ClaimedCover) -> None:
         """One cover from its URL to the bucket; what became of it is kept for `settle`."""
         worker, report = self._worker, self._report
-        if self._excuse is not None or worker.stopped or worker.downloader is None or worker.storage is None:
+        if self._excuse is not None or worker.stopped or worker.storage is None:
             return
         self._limits = f"{cover.provider}_covers"
         try:
@@ -705,10 +712,7 @@ def _from_now(seconds: float) -> datetime:
 async def open_covers(settings: Settings, database: Database) -> AsyncIterator[CoverWorker]:
     """A cover worker with everything it needs, opened from the settings and closed behind it."""
     async with open_storage(settings) as storage, httpx.AsyncClient(trust_env=False) as client:
-        downloader = None
-        if settings.contact:
-            downloader = Downloader(client, settings.contact, stand_in=settings.covers_url)
-        yield CoverWorker(database, downloader, storage)
+        yield CoverWorker(database, Downloader(client, stand_in=settings.covers_url), storage)
 
 
 @asynccontextmanager

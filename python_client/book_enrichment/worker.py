@@ -29,8 +29,8 @@ from typing import Any
 import httpx
 
 from book_enrichment.covers import CoverWorker, beside, open_covers
-from book_enrichment.database import Database, open_database
-from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
+from book_enrichment.database import Database, NotConfigured, open_database
+from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden, Malformed
 from book_enrichment.handshake import refuse_mismatch
 from book_enrichment.providers import (
     Answer,
@@ -213,6 +213,7 @@ class Worker:
 
         Raises:
             Forbidden: the key or role may not call the service verbs, and waiting will not change that.
+            NotConfigured: the environment sets a flag to what the database does not take.
             EnrichmentError: only when draining. A worker that runs on logs it and tries again later.
         """
         async with self._alone, self._listening(wanted=not drain), beside(self.covers, patience):
@@ -227,7 +228,7 @@ class Worker:
                 except EnrichmentError as error:
                     away = isinstance(error, DatabaseUnavailable)
                     worth_waiting = away and time.monotonic() - moved < patience
-                    if isinstance(error, Forbidden) or (drain and not worth_waiting):
+                    if isinstance(error, Forbidden | NotConfigured) or (drain and not worth_waiting):
                         raise
                     troubles += 1
                     look, self._fits = True, False
@@ -297,7 +298,6 @@ class Worker:
         await self._configure()
         if time.monotonic() >= self._stale_check_at:
             await self.database.reset_stale_enrichment()
-            self._obey(await self.database.configure_enrichment())  # an operator may have changed something
             self._stale_check_at = time.monotonic() + STALE_CHECK_SECONDS
         swept = await self._sweep()
         batch, moved = Batch(), 0
@@ -317,24 +317,34 @@ class Worker:
         return swept + moved > 0
 
     async def _configure(self) -> None:
-        """Write the flags this environment sets, once, and read back what to keep to.
+        """Keep to what the database has now; the first time, what this environment sets is written before.
 
         Of a provider's key the database learns only that there is one.
         """
-        if self._configured:
-            return
-        changes: dict[str, Any] = dict(self.settings.flags())
-        if keyed := [name for name, each in self.providers.items() if getattr(each, "has_key", False)]:
-            changes["provider_keys"] = keyed
-        self._obey(await self.database.configure_enrichment(changes))
+        changes: dict[str, Any] = {}
+        if not self._configured:
+            changes |= self.settings.flags()
+            keyed = [name for name, each in self.providers.items() if getattr(each, "has_key", False)]
+            changes |= {"provider_keys": keyed} if keyed else {}
+        try:
+            self._obey(await self.database.configure_enrichment(changes))
+        except Malformed as error:
+            variables = ", ".join(f"ENRICHMENT_{name.upper()}" for name in self.settings.flags())
+            raise NotConfigured(
+                f"the database refuses what the environment sets: {error.message}",
+                hint=f"correct one of {variables}",
+            ) from error
         self._configured = True
 
     def _obey(self, settings: Iterable[Setting]) -> None:
-        """Keep to what the database has: the gap between calls, rows per claim, the life of a claim."""
+        """The gap between calls, rows per claim, the life of a claim, and who asks."""
         values = {setting.name: setting.value for setting in settings}
         self.provider_delay = float(values["provider_delay_ms"] or 0) / 1000
         self.batch_size = int(values["batch_size"] or 1)
         self.claim_seconds = float(values["stale_after_seconds"] or 0)
+        for provider in self.providers.values():
+            if introduce := getattr(provider, "introduce", None):
+                introduce(values["contact"])
 
     async def _sweep(self) -> int:
         """The cached lane. pg_cron runs it as well; this is for a project without pg_cron."""
@@ -603,13 +613,11 @@ async def open_worker(settings: Settings, name: str | None = None) -> AsyncItera
 
 
 def open_providers(settings: Settings, client: httpx.AsyncClient) -> list[Provider]:
-    """The providers that may be asked with these settings.
+    """The providers that may be asked with these settings: Google Books only with a `google_books_api_key`.
 
-    Open Library only with a `contact`, Google Books only with a `google_books_api_key`.
+    Open Library hears from the worker who asks: the contact that the database has, whoever set it there.
     """
-    providers: list[Provider] = []
-    if settings.contact:
-        providers.append(OpenLibrary(client, settings.open_library_url, settings.contact))
+    providers: list[Provider] = [OpenLibrary(client, settings.open_library_url)]
     if settings.google_books_api_key:
         key, country = settings.google_books_api_key.get_secret_value(), settings.google_books_country
         providers.append(GoogleBooks(client, settings.google_books_url, key, country=country))

@@ -176,8 +176,9 @@ def standing_view(standing: Standing) -> list[RenderableType]:
             lines.append(Text(f"Last error: {plain(provider.last_error)}"))
     if standing.due.due_at is not None:
         lines.append(f"Next look-up {from_now(standing.due.due_at)} ({standing.due.reason}).")
-    told = (standing.covers, *standing.overview, *standing.providers)
-    lines += reason_lines(each.wait_reason for each in told)
+    words = [line.wait_reason for line in standing.overview]
+    words += [line.wait_reason for line in standing.providers]
+    lines += reason_lines([standing.covers.wait_reason, *words])
     return lines
 
 

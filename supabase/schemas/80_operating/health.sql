@@ -92,7 +92,7 @@ as $$
         end,
         case
             when s.contact is null or s.contact ~* '@example\.(com|net|org)$'
-                then 'set ENRICHMENT_CONTACT where the worker runs to an address or page of yours: it names you to Open Library, and tells the database'
+                then 'set ENRICHMENT_CONTACT where the worker runs, or: book-enrichment settings set contact=…, to an address or page of yours: it names you to Open Library'
         end
     from enrichment.settings as s
     union all

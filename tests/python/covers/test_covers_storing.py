@@ -307,6 +307,20 @@ async def test_both_doors_lead_there(door, settings, server, show, query, files)
     assert [row["status"] for row in await query(QUEUE)] == ["completed"]
 
 
+async def test_covers_are_asked_for_by_whom_the_database_names(
+    settings, service, show, server, files
+) -> None:
+    """The contact may have been set there alone, and may be another by now."""
+    server.replies["/1.jpg"] = encoded(picture(1))
+    await show("/1.jpg")
+    await service.configure_enrichment({"contact": "shelf@readers.dev"})
+    async with open_covers(settings.model_copy(update={"contact": None}), service) as worker:
+        worker.finish(patience=1)
+        await worker.run()
+    assert len(files()) == 1
+    assert all("shelf@readers.dev" in agent for agent in server.agents)
+
+
 async def test_the_command_line_says_when_the_budget_is_reached(service, show, settings, monkeypatch) -> None:
     """In words for people, as numbers for machines; and `run` says what is missing to store covers."""
     monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
