@@ -1,4 +1,5 @@
--- Whether an undo would be taken now: what a page asks before it offers one. The refusals themselves, each with its sentence, are in undo.sql.
+-- Whether an undo would be taken now: what a page asks before it offers one. The refusals themselves, each with its sentence, are in
+-- undo.sql; a test holds both together.
 
 create function enrichment.is_undoable(reader uuid, undone public.enrichment_queue)
 returns boolean

@@ -8,6 +8,7 @@ language plpgsql stable set search_path = ''
 as $$
 begin
     -- Dynamic, since a project may have no pg_cron.
+    -- @plpgsql_check_options: performance_warnings = off
     return query execute
         $jobs$
         select

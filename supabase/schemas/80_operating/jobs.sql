@@ -22,6 +22,8 @@ begin
         raise notice 'pg_cron is not installed: nothing is scheduled; enable it, then select enrichment.schedule_jobs()';
         return;
     end if;
+    -- Dynamic, since a project may have no pg_cron.
+    -- @plpgsql_check_options: performance_warnings = off
     return query execute
         'select job.name from enrichment.jobs() as job cross join lateral cron.schedule(job.name, job.schedule, job.command)';
 end
