@@ -129,7 +129,9 @@ begin
 
     if is_installed and to_regclass('cron.job') is not null then
         for object in
-            select job.jobname as name from cron.job where job.jobname in ('enrichment-sweep', 'enrichment-reset-stale', 'enrichment-prune')
+            select job.jobname as name
+            from cron.job
+            where job.jobname like 'enrichment-%' and job.command like '%public.%\_enrichment(%'
         loop
             begin
                 perform cron.unschedule(object.name);

@@ -1,6 +1,6 @@
 """The fields that may be filled, from the registry that the database's own statements are made of.
 
-`fields.tsv` is supabase/data/fields.tsv. API, command line and page take names, labels and order from here.
+`data` is supabase/data. API, command line and page take names, labels and order from here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FillableField:
 
 def read_registry() -> list[dict[str, Any]]:
     """Each field's line by column name; a - there is an empty text."""
-    text = (files("book_enrichment") / "fields.tsv").read_text(encoding="utf-8")
+    text = (files("book_enrichment") / "data" / "fields.tsv").read_text(encoding="utf-8")
     _, columns, *lines = [line.split("\t") for line in text.splitlines()]
     return [
         {column: "" if value == "-" else value for column, value in zip(columns, line, strict=True)}

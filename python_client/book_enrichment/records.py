@@ -291,6 +291,7 @@ class HistoryLine(Record):
     is_mine: bool
     """The caller did it."""
     created_at: datetime
+    is_undoable: bool  # undo_enrichment of queue_id would take it back for the caller now
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ those are written there.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -97,29 +97,29 @@ class Settings(BaseSettings):
     ] = None
     """Front ends on other hosts whose pages may call the API that `serve` runs: origins, commas between."""
 
-    auto_enabled: Annotated[bool, Field(validation_alias="ENRICHMENT_AUTO_ENABLED")] = False
+    # What the database has (`FLAGS`): defaults and bounds are its own, and None says nothing about them.
+
+    auto_enabled: Annotated[bool | None, Field(validation_alias="ENRICHMENT_AUTO_ENABLED")] = None
     """Master switch: may rows that nobody asked for by hand (imports, scheduled) be worked on?"""
 
-    auto_apply_covers: Annotated[bool, Field(validation_alias="ENRICHMENT_AUTO_APPLY_COVERS")] = True
+    auto_apply_covers: Annotated[bool | None, Field(validation_alias="ENRICHMENT_AUTO_APPLY_COVERS")] = None
     """May a good match fill an empty cover without a person looking at it?"""
 
-    auto_apply_metadata: Annotated[bool, Field(validation_alias="ENRICHMENT_AUTO_APPLY_METADATA")] = False
+    auto_apply_metadata: Annotated[bool | None, Field(validation_alias="ENRICHMENT_AUTO_APPLY_METADATA")] = (
+        None
+    )
     """May an excellent match fill empty text fields without a person looking at them?"""
 
-    batch_size: Annotated[int, Field(validation_alias="ENRICHMENT_BATCH_SIZE", ge=1, le=100)] = 10
-    """Works per claim; at most 100."""
+    batch_size: Annotated[int | None, Field(validation_alias="ENRICHMENT_BATCH_SIZE")] = None
+    """Works per claim."""
 
-    provider_delay_ms: Annotated[
-        int, Field(validation_alias="ENRICHMENT_PROVIDER_DELAY_MS", ge=0, le=60_000)
-    ] = 500
+    provider_delay_ms: Annotated[int | None, Field(validation_alias="ENRICHMENT_PROVIDER_DELAY_MS")] = None
     """Least gap between two calls of one worker to one provider, milliseconds."""
 
     contact: Annotated[str | None, Field(validation_alias="ENRICHMENT_CONTACT", pattern=CONTACT)] = None
     """E-mail or web address for the User-Agent. Open Library is not asked without one."""
 
-    cover_mode: Annotated[
-        Literal["hotlink", "thumbnail"], Field(validation_alias="ENRICHMENT_COVER_MODE")
-    ] = "hotlink"
+    cover_mode: Annotated[str | None, Field(validation_alias="ENRICHMENT_COVER_MODE")] = None
     """Show the provider's covers from where they are, or keep small copies of Open Library's in Storage."""
 
     covers_url: Annotated[str | None, Field(validation_alias="ENRICHMENT_COVERS_URL")] = None
@@ -145,4 +145,4 @@ class Settings(BaseSettings):
 
     def flags(self) -> dict[str, bool | int | str]:
         """The flags this environment sets, for `configure_enrichment`; others keep their value there."""
-        return {name: getattr(self, name) for name in FLAGS if name in self.model_fields_set}
+        return {name: value for name in FLAGS if (value := getattr(self, name)) is not None}

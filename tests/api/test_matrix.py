@@ -276,12 +276,13 @@ async def test_what_is_shared_is_seen_by_both_and_undone_by_one(world, api) -> N
     """Bob has the book, too: he sees the row and what happened, and that it is not his to undo."""
     for reader, is_mine in ((world.bob, False), (world.ada, True)):
         page = await api.get("/queue", params={"status": "completed"}, headers=reader.headers)
-        assert [(item["queue_id"], item["is_mine"]) for item in page.json()["items"]] == [
-            (str(world.approved), is_mine)
-        ]
+        assert [
+            (item["queue_id"], item["is_mine"], item["is_undoable"]) for item in page.json()["items"]
+        ] == [(str(world.approved), is_mine, is_mine)]
         history = await api.get(f"/works/{world.shared}/history", headers=reader.headers)
         approvals = [item for item in history.json()["items"] if item["action"] == "approved"]
         assert [item["is_mine"] for item in approvals] == [is_mine] * len(approvals)
+        assert [item["is_undoable"] for item in approvals] == [is_mine] * len(approvals)
         assert approvals
     assert (await api.post(f"/{world.approved}/undo", headers=world.bob.headers)).status_code == 403
     answer = await api.post(f"/{world.approved}/undo", headers=world.ada.headers)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from book_enrichment.api import create_app
 from book_enrichment.database import transports
+from book_enrichment.reasons import REASONS
 from book_enrichment.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "supabase" / "docs" / "api.md").read_text(encoding="utf-8")
@@ -165,3 +166,8 @@ def test_a_front_end_is_an_origin(origins) -> None:
     """Anything else would silently never match, or match everybody."""
     with pytest.raises(ValidationError, match=r"(?i)allowed_origins"):
         Settings(_env_file=None, allowed_origins=origins)
+
+
+async def test_the_page_is_told_what_each_reason_means(api) -> None:
+    """Nobody has to be signed in for that."""
+    assert (await api.get("/config")).json()["reasons"] == REASONS

@@ -169,6 +169,21 @@ async def test_everything_is_reached_with_the_tab_key(page, stocked, sign_in, go
     await expect(opener).to_be_focused()
 
 
+async def test_undo_is_offered_where_the_database_would_take_it(page, stocked, sign_in, rows) -> None:
+    """Not to somebody who only has the book, too: the cover came because another reader had asked."""
+    await sign_in(page, "review")
+    dialog = page.get_by_role("dialog")
+    history = page.get_by_role("button", name="History", exact=True)
+    await history.click()
+    await expect(dialog.get_by_role("listitem").filter(has_text="Filled in")).to_contain_text("Cover")
+    await expect(dialog.get_by_role("button", name="Undo")).to_have_count(1)
+    await page.keyboard.press("Escape")
+    rows("update enrichment_queue set triggered_by = null")
+    await history.click()
+    await expect(dialog.get_by_role("listitem").filter(has_text="Filled in")).to_contain_text("Cover")
+    await expect(dialog.get_by_role("button", name="Undo")).to_have_count(0)
+
+
 async def test_alike_rows_are_counted_before_they_are_approved_and_can_be_undone(
     page, stocked, sign_in, rows, eventually
 ) -> None:

@@ -132,6 +132,20 @@ async def test_a_dialog_says_that_nothing_answers(page, stocked, sign_in, go) ->
     await expect(dialog).to_contain_text("Put up for review")
 
 
+async def test_why_something_waits_is_told_in_the_servers_words(
+    page, site, sign_in, go, change_replies
+) -> None:
+    """GET /config brings the sentences; a word without one, of somebody else's worker, is shown itself."""
+    line = {"meter": "waiting", "used": 1, "allowed": None, "unit": "rows", "until": None}
+    waiting = [line | {"subject": "daily"}, line | {"subject": "of_their_own"}]
+    await change_replies(page, "usage", lambda reply: {"items": [*reply["items"], *waiting]})
+    await change_replies(page, "config", lambda reply: reply | {"reasons": {"daily": "Tomorrow, then."}})
+    await sign_in(page)
+    await go(page, "usage")
+    await expect(page.get_by_role("listitem").filter(has_text="Tomorrow, then.")).to_have_count(1)
+    await expect(page.get_by_role("listitem").filter(has_text="Of their own.")).to_have_count(1)
+
+
 async def test_an_import_that_is_not_there_is_not_waited_for(page, sign_in, go) -> None:
     """A link to one that was pruned, or is somebody else's."""
     await sign_in(page)

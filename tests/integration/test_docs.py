@@ -48,10 +48,13 @@ async def test_every_verb_has_a_row_with_its_parameters(connect) -> None:
     assert rows == await public_verbs(connect)
 
 
-def test_every_flag_has_a_row() -> None:
+async def test_every_flag_has_a_row_with_its_default(connect) -> None:
     """Each environment variable that sets a flag is in the README's settings, and nothing else is."""
-    rows = re.findall(r"^\| `(ENRICHMENT_\w+)` \|", README, flags=re.MULTILINE)
-    assert sorted(rows) == sorted(f"ENRICHMENT_{flag.upper()}" for flag in FLAGS)
+    connection = await connect()
+    cursor = await connection.execute("select name, value from enrichment.list_settings()")
+    defaults = {row["name"]: row["value"] or "" for row in await cursor.fetchall()}
+    rows = re.findall(r"^\| `(ENRICHMENT_\w+)` \|(?: `([^`]*)`)? \|", README, flags=re.MULTILINE)
+    assert dict(rows) == {f"ENRICHMENT_{flag.upper()}": defaults[flag] for flag in FLAGS}
 
 
 def test_every_variable_is_named() -> None:

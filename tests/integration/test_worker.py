@@ -19,7 +19,7 @@ import pytest
 from fastapi import BackgroundTasks, FastAPI
 
 import open_library
-from book_enrichment.database import Database, open_database
+from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.providers import Answer, OpenLibrary, ProviderUnavailable
 from book_enrichment.settings import Settings
@@ -128,6 +128,58 @@ async def test_it_says_who_asks(worker, add_books, library) -> None:
     await worker.run(drain=True, patience=5)
     assert library.calls
     assert all(CONTACT in call["user_agent"] for call in library.calls)
+
+
+def without_contact(settings: Settings) -> Settings:
+    """Those of a worker whose environment names nobody."""
+    return settings.model_copy(update={"contact": None})
+
+
+async def configure(connect: Any, **changes: Any) -> None:
+    """As an operator does, on the command line or in the dashboard."""
+    await (await connect()).execute("select public.configure_enrichment(%s)", [json.dumps(changes)])
+
+
+async def test_it_says_who_asks_as_the_database_has_it(settings, add_books, library, connect) -> None:
+    """A contact that was set there alone counts; the environment need not know it."""
+    await configure(connect, contact="shelf@readers.dev")
+    await add_books()
+    async with open_worker(without_contact(settings)) as worker:
+        await worker.run(drain=True, patience=5)
+    assert library.calls
+    assert all("shelf@readers.dev" in call["user_agent"] for call in library.calls)
+
+
+async def test_a_contact_that_is_set_meanwhile_is_used_at_once(settings, add_books, library, connect) -> None:
+    """The rows that waited for it wake the worker; it is not paused for having had none."""
+    await add_books()
+    async with open_worker(without_contact(settings)) as worker, running(worker):
+        await eventually(lambda: worker.tally.wait_reason == "no_contact" or worker.tally.pending == 4)
+        assert library.calls == []
+        await configure(connect, contact="shelf@readers.dev")
+        await eventually(lambda: worker.tally.covers == 4)
+    assert all("shelf@readers.dev" in call["user_agent"] for call in library.calls)
+
+
+async def test_nobody_is_asked_in_the_name_of_a_contact_that_is_none(
+    settings, add_books, queue, library, connect
+) -> None:
+    """The provider would refuse us; its rows say what it would have said, and wait for another contact."""
+    await configure(connect, contact="a friend")
+    await add_books()
+    async with open_worker(without_contact(settings)) as worker:
+        await worker.run(drain=True, patience=0)
+    assert library.calls == []
+    assert {(row["wait_reason"], row["attempt_count"]) for row in await queue()} == {("identify", 0)}
+
+
+@pytest.mark.parametrize("drain", [True, False])
+async def test_a_flag_that_the_database_refuses_ends_the_worker(settings, drain) -> None:
+    """With what it takes, and the variable's name; waiting would not change it."""
+    async with open_worker(settings.model_copy(update={"batch_size": 0})) as worker:
+        with pytest.raises(NotConfigured, match="it takes batch_size >= 1 and batch_size <= 100") as refused:
+            await worker.run(drain=drain)
+    assert "ENRICHMENT_BATCH_SIZE" in (refused.value.hint or "")
 
 
 async def test_isbns_of_several_claims_share_a_call(settings, add_books, library, connect) -> None:
@@ -708,7 +760,7 @@ async def test_rows_for_an_unknown_provider_wait(settings, add_books, queue, lib
         worker = Worker(database, [other], settings)
         worker.providers = {"other": other}
         await worker.run(drain=True, patience=5)
-    assert {row["wait_reason"] for row in await queue()} == {"no client for openlibrary"}
+    assert {row["wait_reason"] for row in await queue()} == {"no_client"}
     assert library.calls == []
 
 

@@ -259,13 +259,15 @@ def an_old_claim_on_a_cover_holds(host: HostApp, filled: Filled) -> None:
 
 
 def what_was_done_is_still_told(host: HostApp, filled: Filled) -> None:
-    """The history of a book names the approval, as ada's to her and as another's to bob."""
+    """The history of a book names the approval, as ada's to her and as another's to bob; hers to undo."""
     for lines, is_adas in (
         (as_ada(host, "enrichment_history", work_id=filled.shared.work), True),
         (as_bob(host, "enrichment_history", work_id=filled.shared.work), False),
     ):
         mine = {line["action"]: line["is_mine"] for line in lines}
         assert mine == {"queued_review": False, "approved": is_adas}
+        undoable = {line["action"]: line["is_undoable"] for line in lines}
+        assert undoable == {"queued_review": False, "approved": is_adas}
 
 
 def each_reader_sees_the_own_rows(host: HostApp, filled: Filled) -> None:

@@ -150,7 +150,7 @@ class Health(Answer):
 
 
 class PublicConfig(Answer):
-    """What a page needs to sign a reader in, and to name fields. All of it is public."""
+    """What a page needs before anybody has signed in. All of it is public."""
 
     supabase_url: str | None
     """Address of the project."""
@@ -160,6 +160,8 @@ class PublicConfig(Answer):
     """Whether to try Supabase Realtime; polling does as well."""
     fields: tuple[FillableField, ...]
     """Every field that may be filled, in the order in which to show them."""
+    reasons: dict[str, str]
+    """What each `wait_reason` means to a reader; a word that is not here is shown as it is."""
 
 
 class Statuses(Answer):

@@ -36,6 +36,7 @@ from book_enrichment.database.sessions import refuse_unusable
 from book_enrichment.errors import NotFound
 from book_enrichment.fields import FIELDS
 from book_enrichment.imports import MAX_FILE_BYTES
+from book_enrichment.reasons import REASONS
 from book_enrichment.settings import Settings
 
 T = TypeVar("T")
@@ -137,10 +138,10 @@ async def health(services: SharedServices, response: Response) -> Any:
 
 @open_routes.get("/config", response_model=models.PublicConfig, tags=["app"])
 async def config(services: SharedServices) -> Any:
-    """What a page needs to sign a reader in, and to name fields; nothing of it is secret."""
+    """What a page needs before anybody has signed in; nothing of it is secret."""
     url, key = services.settings.supabase_url, services.settings.supabase_anon_key
     realtime = url is not None and key is not None
-    return {"supabase_url": url, "anon_key": key, "realtime": realtime, "fields": FIELDS}
+    return {"supabase_url": url, "anon_key": key, "realtime": realtime, "fields": FIELDS, "reasons": REASONS}
 
 
 # Badges, lists, numbers

@@ -11,6 +11,7 @@ import base64
 import binascii
 import inspect
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from book_enrichment.cli.common import (
     print_json,
     wrong_variables,
 )
+from book_enrichment.cli.showing import reason_lines
 from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.handshake import MISSING_VERB, VersionMismatch, needed_version, refuse_mismatch
@@ -49,6 +51,9 @@ TRANSACTION_POOLER_PORT = 6543
 
 # PostgREST refuses a JWT: not readable, of another project, expired.
 KEY_REFUSED = ("PGRST301", "PGRST302", "PGRST303", "401")
+
+# Why a provider is not asked, as the database's checks name it.
+IN_BRACKETS = re.compile(r"\((\w+)\)")
 
 # Which line of the database is about which flag of the environment.
 FLAG_OF_CHECK = {"contact": "contact", "automatic": "auto_enabled"}
@@ -75,6 +80,8 @@ def doctor(as_json: AsJson = False) -> None:
         print_json({"state": worst, "checks": as_dicts(checks)})
     else:
         out.print(_table(checks))
+        for line in reason_lines(word for check in checks for word in IN_BRACKETS.findall(check.message)):
+            out.print(line)
     if worst == "fail":
         raise typer.Exit(UNHEALTHY)
 

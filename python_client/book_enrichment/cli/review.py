@@ -155,6 +155,7 @@ class Sitting:
     dismissed: int = 0
     skipped: int = 0
     decided: list[UUID] = field(default_factory=list)  # what `undo last` takes back, the last one last
+    turned_away: set[UUID] = field(default_factory=set)  # those of them that were dismissed
 
     async def hold(self, confidence: str | None = None, import_id: UUID | None = None) -> None:
         """Show row after row until there is none, or the person quits."""
@@ -210,21 +211,24 @@ class Sitting:
         if outcome is not None:
             self.dismissed += 1
             self.decided.append(row.queue_id)
+            self.turned_away.add(row.queue_id)
             out.print(decision_line("dismissed", outcome), style="yellow")
 
     async def _undo_last(self) -> None:
         if not self.decided:
             out.print("There is nothing to undo yet.")
             return
+        queue_id, outcome = self.decided.pop(), None
         try:
-            outcome = await self.database.undo_enrichment(self.decided.pop())
+            outcome = await self.database.undo_enrichment(queue_id)
         except DatabaseUnavailable:
             raise
         except EnrichmentError as error:  # it wrote nothing, or was undone elsewhere
             _complain(error)
-            return
         if outcome is not None:
             out.print(Text("undone: ").append_text(undo_line(outcome)))
+        if queue_id in self.turned_away and (outcome is None or outcome.status != "needs_review"):
+            out.print("the dismissal stays: this match is not proposed for the book again")
 
     async def _last_chance(self) -> None:
         """The last decision can be taken back like any other."""

@@ -20,7 +20,10 @@ from book_enrichment.cli.common import (
     print_json,
     read_settings,
 )
+from book_enrichment.database import Database
+from book_enrichment.errors import EnrichmentError
 from book_enrichment.images import NEEDS_STORAGE, can_store
+from book_enrichment.settings import Settings
 from book_enrichment.work import Stats, Worker, open_worker, stopping_on_signals
 
 
@@ -41,11 +44,8 @@ def run(
 
     async def work() -> Stats:
         settings = read_settings()
-        if not settings.contact:
-            err.print("[yellow]ENRICHMENT_CONTACT is not set[/]: only the cache is used, Open Library waits.")
-        if settings.cover_mode == "thumbnail" and not can_store(settings):
-            err.print(f"[yellow]{NEEDS_STORAGE}[/]")
         async with open_worker(settings) as worker:
+            await _say_what_is_missing(worker.database, settings)
             with stopping_on_signals(worker), _watching(worker):
                 return await worker.run(drain=drain, patience=patience)
 
@@ -54,6 +54,19 @@ def run(
         print_json(dataclasses.asdict(stats))
     else:
         out.print(stats_table(stats))
+
+
+async def _say_what_is_missing(database: Database, settings: Settings) -> None:
+    """Of what the environment and the database have together; the worker waits for one that is away."""
+    try:
+        there = {each.name: each.value for each in await database.configure_enrichment()}
+    except EnrichmentError:
+        return
+    in_force = there | settings.flags()
+    if not in_force["contact"]:
+        err.print("[yellow]ENRICHMENT_CONTACT is not set[/]: only the cache is used, Open Library waits.")
+    if in_force["cover_mode"] == "thumbnail" and not can_store(settings):
+        err.print(f"[yellow]{NEEDS_STORAGE}[/]")
 
 
 def stats_table(stats: Stats) -> Table:

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from book_enrichment.cli.common import plain
 from book_enrichment.fields import FIELDS, NAMES
-from book_enrichment.records import ListedRow
+from book_enrichment.reasons import explained
+from book_enrichment.records import CoverReport, ListedRow
 
 KINDS = {field.name: field.kind for field in FIELDS}
 # As people call each field: in lower case but for what is an abbreviation.
@@ -201,6 +202,20 @@ def meter(used: int, allowed: int | None) -> Text:
     return bar.append(f" {share * 100:.0f} %", style="default")
 
 
+def reason_lines(words: Iterable[str | None]) -> list[Text]:
+    """What those of the words that are on our list mean, a line each, to stand under a table."""
+    return [Text(line, style="dim") for line in explained(words)]
+
+
 def megabytes(count: int) -> str:
     """Bytes as the free tier counts them."""
     return f"{count / 1024**2:.1f} MB"
+
+
+def cover_line(covers: CoverReport) -> str:
+    """How storing covers stands, in a sentence or two."""
+    used, budget = megabytes(covers.bytes), megabytes(covers.budget_bytes)
+    line = f"Covers: {covers.images} stored, {used} of {budget}; {covers.pending} to go"
+    if covers.wait_reason == "storage_budget":
+        return line + ". The budget is reached (storage_budget): new covers stay hot-linked."
+    return line + (f" ({covers.wait_reason})." if covers.wait_reason else ".")

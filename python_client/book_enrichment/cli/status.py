@@ -33,6 +33,8 @@ from book_enrichment.cli.common import (
     spelled,
 )
 from book_enrichment.cli.showing import (
+    cover_line,
+    reason_lines,
     text,
 )
 from book_enrichment.database import Database
@@ -162,16 +164,10 @@ def standing_view(standing: Standing) -> list[RenderableType]:
             lines.append(Text(f"Last error: {plain(provider.last_error)}"))
     if standing.due.due_at is not None:
         lines.append(f"Next look-up {from_now(standing.due.due_at)} ({standing.due.reason}).")
+    words = [line.wait_reason for line in standing.overview]
+    words += [line.wait_reason for line in standing.providers]
+    lines += reason_lines([standing.covers.wait_reason, *words])
     return lines
-
-
-def cover_line(covers: CoverReport) -> str:
-    """How storing covers stands, in a sentence or two."""
-    used, budget = covers.bytes / 1e6, covers.budget_bytes / 1e6
-    line = f"Covers: {covers.images} stored, {used:.1f} of {budget:.0f} MB; {covers.pending} to go"
-    if covers.wait_reason == "storage_budget":
-        return line + ". The budget is reached (storage_budget): new covers stay hot-linked."
-    return line + (f" ({covers.wait_reason})." if covers.wait_reason else ".")
 
 
 def queue_table(lines: Iterable[StateCount]) -> Table:
@@ -234,6 +230,8 @@ def _list_rows(state: State, limit: int, user: str | None, as_json: bool) -> Non
             str(row.queue_id), book, row.confidence, text(about), from_now(row.finished_at or row.created_at)
         )
     out.print(table if rows else f"No row is {spelled(state)}.")
+    for line in reason_lines(row.wait_reason for row in rows):
+        out.print(line)
 
 
 def _show_summary(user: str, as_json: bool) -> None:
@@ -254,3 +252,5 @@ def _show_summary(user: str, as_json: bool) -> None:
         out.print(f"Next look-up {from_now(summary.next_due_at)} ({summary.next_reason}).")
     elif summary.next_reason:
         out.print(f"What is pending waits for a setting ({summary.next_reason}).")
+    for line in reason_lines([summary.next_reason]):
+        out.print(line)

@@ -20,6 +20,7 @@ from book_enrichment.cli.common import (
 from book_enrichment.cli.showing import (
     megabytes,
     meter,
+    reason_lines,
 )
 from book_enrichment.records import (
     UsageLine,
@@ -51,3 +52,5 @@ def usage(user: ForReader = None, as_json: AsJson = False) -> None:
             from_now(line.until),
         )
     out.print(table)
+    for explanation in reason_lines(line.subject for line in lines if line.meter == "waiting"):
+        out.print(explanation)

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from book_enrichment.images.thumbnail import CoverRefused
-from book_enrichment.providers import NotPermitted, Permit, ProviderUnavailable, user_agent
+from book_enrichment.providers import NO_ADDRESS, NotPermitted, Permit, ProviderUnavailable, agent_of, user_agent
 from book_enrichment.providers.http import described, retry_after_seconds
 
 HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
@@ -74,7 +74,7 @@ class Downloader:
     Args:
         client: redirects are followed here and not there; proxies of the environment should be off in it,
             or the address that was checked is not the one that is asked.
-        contact: e-mail or web address for the User-Agent.
+        contact: e-mail or web address for the User-Agent; without one `introduce` has to tell.
         resolve: how names become addresses.
         stand_in: for tests and the demo: requests for every allow-listed host go to this server instead,
             wherever it is. The rules for URLs hold as before.
@@ -83,18 +83,22 @@ class Downloader:
     def __init__(
         self,
         client: httpx.AsyncClient,
-        contact: str,
+        contact: str | None = None,
         resolve: Resolve = resolve,
         stand_in: str | None = None,
     ) -> None:
         self.client = client
         self.headers = {
-            "User-Agent": user_agent(contact),
+            "User-Agent": "" if contact is None else user_agent(contact),
             "Accept": "image/*",
             "Accept-Encoding": "identity",
         }
         self.resolve = resolve
         self.stand_in = httpx.URL(stand_in) if stand_in else None
+
+    def introduce(self, contact: str | None) -> None:
+        """Who asks from now on."""
+        self.headers["User-Agent"] = agent_of(contact)
 
     async def download(
         self,
@@ -108,6 +112,8 @@ class Downloader:
 
         Raises CoverRefused, ProviderUnavailable (for the provider called `name`) or NotPermitted.
         """
+        if not self.headers["User-Agent"]:
+            raise ProviderUnavailable(name, "identify", NO_ADDRESS)
         here = checked_url(url, hosts)
         for _ in range(1 + MOST_REDIRECTS):
             target, extensions = await self._pinned(here, name)

@@ -54,7 +54,7 @@ class Thumbnail:
 
     @property
     def path(self) -> str:
-        """Within the bucket."""
+        """Within the bucket, as the database demands it (enrichment.cover_path)."""
         return f"openlibrary/{self.sha256[:32]}.webp"
 
 

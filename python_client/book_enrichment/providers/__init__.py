@@ -6,10 +6,11 @@ How to add one: supabase/docs/embedding.md, "Adding a provider".
 from .google_books import GoogleBooks
 from .http import Guarded, LookupRefused, NotPermitted, Timeouts
 from .lookups import Answer, Lookup, Permit, Provider, ProviderUnavailable
-from .open_library import OpenLibrary, user_agent
+from .open_library import NO_ADDRESS, OpenLibrary, agent_of, user_agent
 from .trimming import clean_json
 
 __all__ = [
+    "NO_ADDRESS",
     "Answer",
     "GoogleBooks",
     "Guarded",
@@ -21,6 +22,7 @@ __all__ = [
     "Provider",
     "ProviderUnavailable",
     "Timeouts",
+    "agent_of",
     "clean_json",
     "user_agent",
 ]

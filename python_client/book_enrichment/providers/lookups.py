@@ -106,7 +106,8 @@ class ProviderUnavailable(Exception):
 class Provider(Protocol):
     """A source of book data. Clients are handed in, so that a test can point one at a server of its own.
 
-    One that sends an API key has `has_key = True`: the database then lets rows wait for it.
+    One that sends an API key has `has_key = True`: the database then lets rows wait for it. One that says who
+    asks has `introduce(contact)`: the worker tells it what the database has, which may be None.
     """
 
     @property

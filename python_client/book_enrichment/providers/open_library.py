@@ -66,7 +66,8 @@ FIELDS_ASKED = ",".join([*WORK_FIELDS, "editions", *(f"editions.{field}" for fie
 class OpenLibrary:
     """Answers `isbn` and `title` look-ups from openlibrary.org or a server that speaks like it.
 
-    `contact` is an e-mail address or a web page of whoever runs this; ValueError without one.
+    `contact` is an e-mail address or a web page of whoever runs this, ValueError where it is none; or nothing
+    yet: whoever has it from the database says it by `introduce`.
     """
 
     name = "openlibrary"
@@ -75,16 +76,23 @@ class OpenLibrary:
         self,
         client: httpx.AsyncClient,
         base_url: str,
-        contact: str,
+        contact: str | None = None,
         *,
         keys_per_call: int = KEYS_PER_CALL,
         timeouts: Timeouts | None = None,
     ) -> None:
         self.keys_per_call = keys_per_call
-        self._http = Guarded(client, self.name, base_url, user_agent(contact), timeouts or Timeouts())
+        agent = "" if contact is None else user_agent(contact)
+        self._http = Guarded(client, self.name, base_url, agent, timeouts or Timeouts())
+
+    def introduce(self, contact: str | None) -> None:
+        """Who asks from now on."""
+        self._http.headers["User-Agent"] = agent_of(contact)
 
     async def answers(self, lookups: Iterable[Lookup], permit: Permit) -> AsyncIterator[Answer]:
         """See `Provider.answers`. One call per 25 ISBNs, one per 25 that it did not show, one per title."""
+        if not self._http.headers["User-Agent"]:
+            raise self._http.trouble("identify", NO_ADDRESS)
         asked = {(lookup.kind, lookup.key): lookup for lookup in lookups if lookup.provider == self.name}
         try:
             async for answer in self._isbn_answers([x for x in asked.values() if x.kind == "isbn"], permit):
@@ -171,6 +179,17 @@ def user_agent(contact: str) -> str:
     if not re.fullmatch(r"[!-~]*(@|https?://)[!-~]+", contact):
         raise ValueError("contact must be an e-mail address or a web address")
     return f"BookEnrichment/0.1 (+{contact})"
+
+
+NO_ADDRESS = "not asked: the contact of the settings is no e-mail or web address"
+
+
+def agent_of(contact: str | None) -> str:
+    """The same for a contact that may be none; empty where nobody could write to it."""
+    try:
+        return user_agent(contact or "")
+    except ValueError:
+        return ""
 
 
 def batches(items: list[str], size: int) -> Iterator[list[str]]:

@@ -59,7 +59,7 @@ class CoverWorker(Loop):
 
     Args:
         database: over either transport.
-        downloader: None where nobody is named as contact; then nothing is claimed.
+        downloader: hears from this worker who asks, as the database has it.
         storage: None where there is no way to the bucket; then nothing is claimed.
         name: who holds a cover, as the queue shows it; host and process id when not given.
     """
@@ -67,7 +67,7 @@ class CoverWorker(Loop):
     def __init__(
         self,
         database: Database,
-        downloader: Downloader | None,
+        downloader: Downloader,
         storage: CoverStorage | None,
         name: str | None = None,
     ) -> None:
@@ -109,25 +109,30 @@ class CoverWorker(Loop):
     async def _settings(self) -> Sequence[Setting]:
         return await self.database.configure_enrichment()
 
-    def _can_store(self) -> bool:
+    def _obey(self, values: dict[str, str | None]) -> None:
+        super()._obey(values)
+        self.downloader.introduce(values["contact"])
+
+    def _can_store(self, report: CoverReport) -> bool:
         missing = NEEDS_STORAGE if self.storage is None else None
-        if missing is None and self.downloader is None:
-            missing = "covers are not stored from here: ENRICHMENT_CONTACT is not set"
+        if missing is None and report.wait_reason == "no_contact":
+            missing = "covers are not stored: no contact is set (ENRICHMENT_CONTACT)"
         if missing and not self._said:
             logger.warning(missing, extra={"action": "covers_wait"})
             self._said = True
         return missing is None
 
     async def _turn(self) -> tuple[bool, float | None]:
-        await self._agree()
+        await self._fit()
         report = await self.database.enrichment_covers()
         self.stats.pending, self.stats.wait_reason = report.pending, report.wait_reason
-        due_in = report.due_in if report.cover_mode == "thumbnail" and self._can_store() else None
+        due_in = report.due_in if report.cover_mode == "thumbnail" and self._can_store(report) else None
         moved = due_in == 0 and (await self._round(report) or report.wait_reason == "backfill")
         return moved, due_in
 
     async def _round(self, report: CoverReport) -> bool:
         """Claim some covers and settle each; true when there was one."""
+        await self._keep_to_settings()
         batch = CoverBatch(self, report, Lease(self.claim_seconds, CALL_SECONDS))
         covers = await self.database.claim_covers(self.name)
         self.stats.claimed += len(covers)
@@ -188,7 +193,6 @@ class CoverBatch:
     async def _stored(self, cover: ClaimedCover, calls: Calls) -> dict[str, Any]:
         """From its URL to the bucket; the element that `apply_covers` takes."""
         downloader, storage, report = self._worker.downloader, self._worker.storage, self._report
-        assert downloader is not None
         assert storage is not None  # or nothing would have been claimed
         data = await downloader.download(
             cover.source_url, report.hosts, report.download_bytes, calls.permit, f"{cover.provider}_covers"

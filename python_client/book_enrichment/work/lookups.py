@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from book_enrichment.database import Database
-from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
+from book_enrichment.database import Database, NotConfigured
+from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Malformed
 from book_enrichment.providers import Provider, ProviderUnavailable
 from book_enrichment.records import ClaimedRow, ProviderReport, Setting
 from book_enrichment.settings import Settings
 from book_enrichment.work.batch import Batch
 from book_enrichment.work.covers import CoverWorker, beside
 from book_enrichment.work.leases import Calls, DeferReason, Lease, from_now
-from book_enrichment.work.loop import Loop, backoff_seconds, log_database
+from book_enrichment.work.loop import CHECK_SECONDS, Loop, backoff_seconds, log_database
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +124,7 @@ class Worker(Loop):
 
         Raises:
             Forbidden: the key or role may not call the service verbs, and waiting will not change that.
+            NotConfigured: the environment sets a flag to what the database does not take.
             EnrichmentError: only when draining. A worker that runs on logs it and tries again later.
         """
         async with self._alone, self._listening(wanted=not drain), beside(self.covers, patience):
@@ -149,23 +150,31 @@ class Worker(Loop):
     async def _settings(self) -> Sequence[Setting]:
         """Write the flags this environment sets, once, and read back what to keep to.
 
-        Of a provider's key the database learns only that there is one. On the way, claims of workers that are
-        gone are taken back.
+        Of a provider's key the database learns only that there is one.
         """
         changes: dict[str, Any] = {}
         if not self._configured:
             changes |= self.settings.flags()
             if keyed := [name for name, each in self.providers.items() if getattr(each, "has_key", False)]:
                 changes["provider_keys"] = keyed
-        settings = await self.database.configure_enrichment(changes)
+        try:
+            settings = await self.database.configure_enrichment(changes)
+        except Malformed as error:
+            variables = ", ".join(f"ENRICHMENT_{name.upper()}" for name in self.settings.flags())
+            raise NotConfigured(
+                f"the database refuses what the environment sets: {error.message}",
+                hint=f"correct one of {variables}",
+            ) from error
         self._configured = True
-        await self.database.reset_stale_enrichment()
         return settings
 
     def _obey(self, values: dict[str, str | None]) -> None:
         super()._obey(values)
         self.provider_delay = float(values["provider_delay_ms"] or 0) / 1000
         self.batch_size = int(values["batch_size"] or 1)
+        for provider in self.providers.values():
+            if introduce := getattr(provider, "introduce", None):
+                introduce(values["contact"])
 
     @asynccontextmanager
     async def _listening(self, wanted: bool) -> AsyncIterator[None]:
@@ -207,7 +216,11 @@ class Worker(Loop):
 
     async def _round(self) -> bool:
         """One round; true when it moved a row on, so that another look is worth while."""
-        await self._agree()
+        await self._fit()
+        await self._keep_to_settings()
+        if time.monotonic() >= self._check_due_at:
+            await self.database.reset_stale_enrichment()
+            self._check_due_at = time.monotonic() + CHECK_SECONDS
         swept = await self._sweep()
         batch, moved = Batch(Lease(self.claim_seconds, CALL_SECONDS)), 0
         applying = asyncio.create_task(self._apply_meanwhile(batch))
@@ -268,7 +281,7 @@ class Worker(Loop):
                 if provider := self.providers.get(name):
                     group.create_task(self._ask(provider, batch))
                 else:
-                    batch.deferred[name] = DeferReason(f"no client for {name}", from_now(NO_CLIENT_SECONDS))
+                    batch.deferred[name] = DeferReason("no_client", from_now(NO_CLIENT_SECONDS))
 
     async def _ask(self, provider: Provider, batch: Batch) -> None:
         """Answers are kept as they come, whatever happens next."""
@@ -286,7 +299,7 @@ class Worker(Loop):
                 batch.deferred[name] = defer_reason(trouble, await calls.report_trouble(trouble))
         except EnrichmentError as error:
             away = isinstance(error, DatabaseUnavailable)
-            batch.deferred[name] = DeferReason("database unavailable" if away else error.message)
+            batch.deferred[name] = DeferReason("database_unavailable" if away else "database_refused")
             log_database(error)
         except Exception as error:
             # A fault of ours under these rows: it spends their attempt, or they would come back for ever.

@@ -1,7 +1,7 @@
 """What every worker does, whatever its queue holds: look, work, and sleep until the database names a time.
 
-Before it begins it asks whether package and database fit, and keeps to what the settings say, which it reads
-anew every minute. What a look is, is the subclass's: `lookups.py` for books, `covers.py` for their covers.
+Before it begins it asks whether package and database fit, and it keeps to what the settings say when it looks.
+What a look is, is the subclass's: `lookups.py` for books, `covers.py` for their covers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
-from book_enrichment.database import Database
+from book_enrichment.database import Database, NotConfigured
 from book_enrichment.errors import EnrichmentError, Forbidden
 from book_enrichment.handshake import refuse_mismatch
 from book_enrichment.records import Setting
@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 # at least, when rows are due and cannot be claimed (another worker has them).
 LONGEST_SLEEP_SECONDS = 30.0
 SHORTEST_SLEEP_SECONDS = 1.0
-# How often to read the settings, and to look for claims of workers that are gone. pg_cron, where there is
+# How often to look even though nothing is due, and for claims of workers that are gone. pg_cron, where there is
 # one, does the latter as well.
-SETTINGS_SECONDS = 60.0
+CHECK_SECONDS = 60.0
 
 
 class Counted(Protocol):
@@ -57,7 +57,7 @@ class Loop(ABC):
         self._patience: float | None = None  # set: end once the rest waits for longer than this
         self._moved_at = time.monotonic()
         self._fits = False  # the database's version, asked anew after trouble: it may have been upgraded
-        self._settings_due_at = 0.0
+        self._check_due_at = 0.0
         self._looks = True  # or only glances at what is due: one call, nothing claimed
         self._alarm = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -112,14 +112,15 @@ class Loop(ABC):
         """Keep to what the database has."""
         self.claim_seconds = float(values["stale_after_seconds"] or 0)
 
-    async def _agree(self) -> None:
-        """Hold the package against the database, and keep to its settings."""
+    async def _fit(self) -> None:
+        """Hold the package against the database."""
         if not self._fits:
             await refuse_mismatch(self.database)
             self._fits = True
-        if time.monotonic() >= self._settings_due_at:
-            self._obey({setting.name: setting.value for setting in await self._settings()})
-            self._settings_due_at = time.monotonic() + SETTINGS_SECONDS
+
+    async def _keep_to_settings(self) -> None:
+        """An operator may have changed something since the last look."""
+        self._obey({setting.name: setting.value for setting in await self._settings()})
 
     async def _work(self) -> None:
         """Look again and again, until stopped or drained."""
@@ -132,7 +133,7 @@ class Loop(ABC):
             try:
                 moved, due_in = await self._turn()
             except EnrichmentError as error:
-                if isinstance(error, Forbidden) or not self._outlasts(error, patience):
+                if isinstance(error, Forbidden | NotConfigured) or not self._outlasts(error, patience):
                     raise
                 troubles += 1
                 self._fits, self._looks = False, True
@@ -149,7 +150,7 @@ class Loop(ABC):
             seconds = sleep_seconds(due_in, idle)
             woken = await self.pause(seconds)
             is_time = due_in is not None and due_in <= seconds
-            self._looks = woken or is_time or time.monotonic() >= self._settings_due_at
+            self._looks = woken or is_time or time.monotonic() >= self._check_due_at
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
         """Do it; `stop` cuts it short."""

@@ -38,20 +38,15 @@ async def open_worker(settings: Settings, name: str | None = None) -> AsyncItera
 async def open_covers(settings: Settings, database: Database) -> AsyncIterator[CoverWorker]:
     """A cover worker with everything it needs, opened from the settings and closed behind it."""
     async with open_storage(settings) as storage, httpx.AsyncClient(trust_env=False) as client:
-        downloader = None
-        if settings.contact:
-            downloader = Downloader(client, settings.contact, stand_in=settings.covers_url)
-        yield CoverWorker(database, downloader, storage)
+        yield CoverWorker(database, Downloader(client, stand_in=settings.covers_url), storage)
 
 
 def open_providers(settings: Settings, client: httpx.AsyncClient) -> list[Provider]:
-    """The providers that may be asked with these settings.
+    """The providers that may be asked with these settings: Google Books only with a `google_books_api_key`.
 
-    Open Library only with a `contact`, Google Books only with a `google_books_api_key`.
+    Open Library hears from the worker who asks: the contact that the database has, whoever set it there.
     """
-    providers: list[Provider] = []
-    if settings.contact:
-        providers.append(OpenLibrary(client, settings.open_library_url, settings.contact))
+    providers: list[Provider] = [OpenLibrary(client, settings.open_library_url)]
     if settings.google_books_api_key:
         key, country = settings.google_books_api_key.get_secret_value(), settings.google_books_country
         providers.append(GoogleBooks(client, settings.google_books_url, key, country=country))

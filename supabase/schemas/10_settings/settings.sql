@@ -67,11 +67,11 @@ comment on column enrichment.settings.keep_cron_runs_days is 'Days pg_cron''s ru
 comment on column enrichment.settings.cover_mode is
 'hotlink: works show the provider''s URL. thumbnail: Open Library''s covers are shrunk and kept in the bucket covers; Google''s stay hot-linked.';
 comment on column enrichment.settings.cover_budget_bytes is
-'Bytes all stored covers may take, 80 % of the free tier''s 1 GB; once reached, new covers stay hot-linked (storage_budget).';
+'Bytes all stored covers may take, 80 % of the free tier''s 1 GB (819 MB); once reached, new covers stay hot-linked (storage_budget).';
 comment on column enrichment.settings.cover_image_bytes is 'Largest image that is stored, in bytes; each cover under way sets as much aside.';
 comment on column enrichment.settings.cover_download_bytes is 'Largest image that is downloaded, in bytes.';
 comment on column enrichment.settings.database_budget_bytes is
-'Bytes the whole database may take, the free tier''s 500 MB, after which Supabase makes it read-only; enrichment_usage() measures against it.';
+'Bytes the whole database may take: the free plan''s 500 MB, beyond which Supabase makes it read-only. Set it to what your plan has; enrichment_usage() and enrichment_health() measure against it.';
 comment on column enrichment.settings.storage_budget_bytes is
 'Bytes all files of the project may take, the free tier''s 1 GB; enrichment_usage() measures against it, cover_budget_bytes is our share.';
 comment on column enrichment.settings.cover_hosts is
@@ -84,6 +84,7 @@ as $$
 declare
     unknown_names text;
     changed enrichment.settings;
+    broken_rule text;
 begin
     if jsonb_typeof(configure_enrichment_impl.changes) is distinct from 'object' then
         perform enrichment.refuse('PT422', 'changes is not a JSON object', 'send {"name": value, …}');
@@ -96,32 +97,48 @@ begin
         perform enrichment.refuse('PT422', 'unknown setting: ' || unknown_names, 'call configure_enrichment() for the names');
     end if;
 
-    select (jsonb_populate_record(s, configure_enrichment_impl.changes)).* into changed
-    from enrichment.settings as s
-    for update;
-
-    update enrichment.settings as s
-    set (
-        cover_mode, cover_budget_bytes, cover_image_bytes, cover_download_bytes, cover_hosts, database_budget_bytes, storage_budget_bytes,
-        auto_enabled, auto_apply_covers, auto_apply_metadata, batch_size, provider_delay_ms, sweep_batch_size, contact, provider_keys,
-        finish_without_budget, max_attempts, backoff_base_seconds, backoff_max_seconds, stale_after_seconds, record_valid_days, miss_valid_days,
-        keep_queue_days, keep_audit_days, keep_cron_runs_days
-    ) = (
-        changed.cover_mode, changed.cover_budget_bytes, changed.cover_image_bytes, changed.cover_download_bytes, changed.cover_hosts,
-        changed.database_budget_bytes, changed.storage_budget_bytes,
-        changed.auto_enabled, changed.auto_apply_covers, changed.auto_apply_metadata, changed.batch_size, changed.provider_delay_ms,
-        changed.sweep_batch_size, changed.contact, changed.provider_keys, changed.finish_without_budget, changed.max_attempts,
-        changed.backoff_base_seconds, changed.backoff_max_seconds, changed.stale_after_seconds, changed.record_valid_days, changed.miss_valid_days,
-        changed.keep_queue_days, changed.keep_audit_days, changed.keep_cron_runs_days
-    )
-    where s is distinct from changed;
+    if configure_enrichment_impl.changes <> '{}' then
+        select (jsonb_populate_record(s, configure_enrichment_impl.changes)).* into changed
+        from enrichment.settings as s
+        for update;
+        -- Names of columns by now, each quoted by format, which the check does not see through the aggregate.
+        -- @plpgsql_check_options: security_warnings = off
+        execute (
+            select
+                'update enrichment.settings as s set ' || string_agg(format('%1$I = ($1).%1$I', name), ', ' order by name)
+                || ' where s is distinct from $1'
+            from jsonb_object_keys(configure_enrichment_impl.changes) as name
+        ) using changed;
+    end if;
 
     return query select * from enrichment.list_settings();
 exception
-    when check_violation or not_null_violation or data_exception then
+    when check_violation then
+        get stacked diagnostics broken_rule = constraint_name;
+        perform enrichment.refuse(
+            'PT422', 'a setting cannot take that value: ' || enrichment.setting_rule(broken_rule), 'call configure_enrichment() for what each setting means'
+        );
+    when not_null_violation or data_exception then
         perform enrichment.refuse('PT422', 'a setting cannot take that value: ' || sqlerrm, 'call configure_enrichment() for what each setting means');
 end
 $$;
+
+create function enrichment.setting_rule(constraint_name text)
+returns text
+language sql stable set search_path = ''
+as $$
+    -- A constraint of one column has the name Postgres gave it, which says nothing; one that was given a name says it by that.
+    select case
+        when cardinality(c.conkey) = 1 and c.conname like 'settings\_%\_check' then 'it takes ' || regexp_replace(
+            replace(replace(pg_get_expr(c.conbin, c.conrelid, true), '::text', ''), ' AND ', ' and '), '= ANY \(ARRAY\[(.*)\]\)', 'in (\1)'
+        )
+        else replace(c.conname, '_', ' ')
+    end
+    from pg_catalog.pg_constraint as c
+    where c.conrelid = 'enrichment.settings'::regclass and c.conname = setting_rule.constraint_name
+$$;
+comment on function enrichment.setting_rule(text) is
+'What a check constraint of the settings demands, for the message of a refusal: "it takes batch_size >= 1 and batch_size <= 100".';
 
 create function enrichment.list_settings()
 returns setof enrichment.setting

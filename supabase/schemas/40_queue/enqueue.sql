@@ -39,7 +39,7 @@ begin
             minted[asked.place], w.id, asked.edition_id, enqueue_works.triggered_by, enqueue_works.import_id, enqueue_works.trigger_source,
             enqueue_works.priority, (select s.max_attempts from enrichment.settings as s),
             case when waits_for_switch then 'infinity' else now() end,
-            case when waits_for_switch then 'auto_disabled' else 'queued' end,
+            case when waits_for_switch then 'auto_disabled' else 'queued' end as wait_reason,
             (select max(earlier.scored_at) from public.enrichment_queue as earlier where earlier.work_id = w.id)
         from asked
         join public.works as w on w.id = asked.work_id

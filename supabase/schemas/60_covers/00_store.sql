@@ -16,7 +16,17 @@ revoke all on enrichment.stored_covers from public, anon, authenticated, service
 
 comment on table enrichment.stored_covers is 'Images in the bucket covers, each once, however many works show it.';
 comment on column enrichment.stored_covers.sha256 is 'Of the stored bytes, which are what we encoded, not what was downloaded.';
-comment on column enrichment.stored_covers.storage_path is 'openlibrary/<first 32 digits of sha256>.webp within the bucket.';
+comment on column enrichment.stored_covers.storage_path is 'Within the bucket, as enrichment.cover_path() names it.';
+
+create function enrichment.cover_path(sha256 text)
+returns text
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+begin
+    return 'openlibrary/' || left(cover_path.sha256, 32) || '.webp';
+end
+$$;
+comment on function enrichment.cover_path(text) is 'Where an image lies within the bucket covers: under its own hash, so that the same image has one place.';
 
 create table enrichment.cover_storage (
     is_only_row boolean primary key default true check (is_only_row),

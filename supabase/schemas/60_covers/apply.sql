@@ -35,8 +35,8 @@ as $$
             when enrichment.uuid_of(element.value ->> 'cover_id') is null then 'cover_id is not a uuid'
             when enrichment.uuid_of(element.value ->> 'claim_token') is null then 'claim_token is not a uuid'
             when coalesce(element.value ->> 'sha256', '') !~ '^[0-9a-f]{64}$' then 'sha256 has not 64 hexadecimal digits'
-            when element.value ->> 'storage_path' is distinct from 'openlibrary/' || left(element.value ->> 'sha256', 32) || '.webp'
-                then 'storage_path is not openlibrary/<32 digits of sha256>.webp'
+            when element.value ->> 'storage_path' is distinct from enrichment.cover_path(element.value ->> 'sha256')
+                then 'storage_path is not ' || enrichment.cover_path('<32 digits of sha256>')
             when coalesce(element.value ->> 'cover_url', '') !~ '^https?://[^/@\s]+/storage/v1/object/public/covers/[^\s]+$'
                 or right(element.value ->> 'cover_url', length(element.value ->> 'storage_path') + 1) <> '/' || (element.value ->> 'storage_path')
                 then 'cover_url is not the public URL of storage_path'

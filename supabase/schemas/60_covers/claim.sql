@@ -108,7 +108,7 @@ as $$
     next_row as (
         select o.next_attempt_after, o.wait_reason from open_rows as o where o.status = 'pending' and o.next_attempt_after < 'infinity'
         union all
-        select now(), 'backfill' from enrichment.cover_backfill as b where b.next_work_id is not null
+        select now(), 'backfill' as wait_reason from enrichment.cover_backfill as b where b.next_work_id is not null
         order by 1
         limit 1
     )

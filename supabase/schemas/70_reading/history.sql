@@ -2,7 +2,7 @@
 
 create type enrichment.history_line as (
     id uuid, queue_id uuid, action text, provider text, source_record jsonb, source_url text, confidence enrichment.confidence,
-    fields_changed jsonb, sentence text, is_mine boolean, created_at timestamptz
+    fields_changed jsonb, sentence text, is_mine boolean, created_at timestamptz, is_undoable boolean
 );
 comment on type enrichment.history_line is 'Something that was done to a book, or decided about it.';
 comment on column enrichment.history_line.queue_id is 'Null: an import''s own columns did it, or the row is pruned.';
@@ -30,8 +30,10 @@ begin
     select
         a.id, a.enrichment_queue_id, a.action::text, a.provider::text, a.source_record,
         enrichment.source_url(a.provider, a.source_record ->> 'work_key'), a.confidence, a.fields_changed, a.match_details ->> 'sentence',
-        a.actor is not distinct from reader, a.created_at
+        a.actor is not distinct from reader, a.created_at,
+        coalesce(a.action in ('auto_applied', 'approved') and enrichment.is_undoable(reader, q), false)
     from public.enrichment_audit_log as a
+    left join public.enrichment_queue as q on q.id = a.enrichment_queue_id
     where a.work_id = enrichment_history_impl.work_id
     order by a.created_at desc, a.id desc
     limit 200;

@@ -5,7 +5,7 @@ create type enrichment.listed_row as (
     confidence enrichment.confidence, wait_reason text, next_attempt_after timestamptz, last_error text, cover_url text,
     cover_applied boolean, fields_applied text [], providers_attempted text [], sentence text, current_values jsonb, proposals jsonb,
     match_details jsonb, trigger_source enrichment.trigger_source, is_mine boolean, created_at timestamptz, finished_at timestamptz,
-    undone_at timestamptz, cursor text
+    undone_at timestamptz, cursor text, is_undoable boolean
 );
 comment on type enrichment.listed_row is 'A queue row with all that a review panel shows.';
 comment on column enrichment.listed_row.edition_id is 'Whose empty fields may be filled. Null: none is known.';
@@ -120,7 +120,7 @@ begin
         w.title::text, enrichment.author_names(w.id), q.status, q.confidence, q.wait_reason, nullif(q.next_attempt_after, 'infinity'),
         q.last_error, w.default_cover_url, q.cover_applied, q.fields_applied, q.providers_attempted, q.match_details ->> 'sentence',
         present.fields, enrichment.shown_proposals(q, present.fields), q.match_details, q.trigger_source, enrichment.may_undo(reader, q),
-        q.created_at, q.finished_at, q.undone_at, q.id::text
+        q.created_at, q.finished_at, q.undone_at, q.id::text, enrichment.is_undoable(reader, q)
     from public.enrichment_queue as q
     join public.works as w on w.id = q.work_id
     left join public.editions as e on e.id = q.edition_id

@@ -5,6 +5,37 @@ comment on type enrichment.health_check is 'One thing that enrichment needs, and
 comment on column enrichment.health_check.state is 'ok, warn or fail.';
 comment on column enrichment.health_check.hint is 'What to do. Null: nothing.';
 
+create function enrichment.job_findings()
+returns table (name text, lateness interval, finding text, started_at timestamptz, message text)
+language plpgsql stable set search_path = ''
+as $$
+begin
+    -- Dynamic, since a project may have no pg_cron.
+    -- @plpgsql_check_options: performance_warnings = off
+    return query execute
+        $jobs$
+        select
+            wanted.name, wanted.lateness,
+            case
+                when j.jobid is null then 'missing' when not j.active then 'switched off' when run.status is null then 'never'
+                when run.start_time < now() - wanted.lateness then 'late' else run.status
+            end,
+            run.start_time, run.return_message
+        from enrichment.jobs() as wanted
+        left join cron.job as j on j.jobname = wanted.name and j.database = current_database()
+        left join lateral (
+            select d.status, d.return_message, d.start_time
+            from cron.job_run_details as d
+            where d.jobid = j.jobid and d.status in ('succeeded', 'failed')
+            order by d.runid desc
+            limit 1
+        ) as run on true
+        $jobs$;
+end
+$$;
+comment on function enrichment.job_findings() is
+'How each of our jobs is doing in pg_cron: missing, switched off, never (no run is on record), late, or as its last run ended (succeeded, failed). Raises where pg_cron cannot be read.';
+
 create function enrichment.health_of_jobs()
 returns setof enrichment.health_check
 language plpgsql stable set search_path = ''
@@ -17,64 +48,36 @@ begin
             'enable pg_cron in the dashboard (Database, Extensions), then: select enrichment.schedule_jobs()';
         return;
     end if;
-    return query execute
-        $jobs$
-        with jobs as (
-            select wanted.name, wanted.lateness, j.active, j.jobid is not null as is_scheduled, run.status, run.return_message, run.start_time
-            from unnest($1, $2) as wanted (name, lateness)
-            left join cron.job as j on j.jobname = wanted.name and j.database = current_database()
-            left join lateral (
-                select d.status, d.return_message, d.start_time
-                from cron.job_run_details as d
-                where d.jobid = j.jobid and d.status in ('succeeded', 'failed')
-                order by d.runid desc
-                limit 1
-            ) as run on true
-        ),
-
-        looked_at as (
-            select
-                j.*, case
-                    when not j.is_scheduled then 'missing' when not j.active then 'switched off'
-                    when j.status is null then 'never' when j.start_time < now() - j.lateness then 'late' else j.status
-                end as finding
-            from jobs as j
-        )
-
-        select
-            'job ' || j.name,
-            case
-                when j.finding in ('missing', 'switched off', 'failed') then 'fail'
-                when j.finding = 'late' or (j.finding = 'never' and j.lateness < '1 day') then 'warn' else 'ok'
-            end,
-            case j.finding
-                when 'missing' then 'is not scheduled'
-                when 'switched off' then 'is scheduled, but not active'
-                when 'never' then 'is scheduled; no run is on record yet'
-                when 'late' then 'last ran at ' || to_char(j.start_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
-                when 'failed' then 'its last run failed: ' || left(j.return_message, 300)
-                else 'last ran at ' || to_char(j.start_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
-            end,
-            case j.finding
-                when 'missing' then 'select enrichment.schedule_jobs()'
-                when 'switched off' then 'select cron.alter_job(jobid, active => true) from cron.job where jobname = ' || quote_literal(j.name)
-                when 'failed' then 'call it by hand as its command in cron.job does, and see what it says'
-                when 'late' then 'a project that was paused is restarted in the dashboard, and pg_cron with it'
-                when 'never' then case when j.lateness < '1 day' then 'look again in a minute; later: is pg_cron running? A restart of the project starts it' end
-            end
-        from looked_at as j
-        order by j.lateness, j.name desc
-        $jobs$
-        using
-            array['enrichment-sweep', 'enrichment-reset-stale', 'enrichment-prune'],
-            array[interval '10 minutes', interval '10 minutes', interval '2 days'];
+    return query
+    select
+        'job ' || j.name,
+        case
+            when j.finding in ('missing', 'switched off', 'failed') then 'fail'
+            when j.finding = 'late' or (j.finding = 'never' and j.lateness < '1 day') then 'warn' else 'ok'
+        end,
+        case j.finding
+            when 'missing' then 'is not scheduled'
+            when 'switched off' then 'is scheduled, but not active'
+            when 'never' then 'is scheduled; no run is on record yet'
+            when 'failed' then 'its last run failed: ' || left(j.message, 300)
+            else 'last ran at ' || to_char(j.started_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
+        end,
+        case j.finding
+            when 'missing' then 'select enrichment.schedule_jobs()'
+            when 'switched off' then 'select cron.alter_job(jobid, active => true) from cron.job where jobname = ' || quote_literal(j.name)
+            when 'failed' then 'call it by hand as its command in cron.job does, and see what it says'
+            when 'late' then 'a project that was paused is restarted in the dashboard, and pg_cron with it'
+            when 'never' then case when j.lateness < '1 day' then 'look again in a minute; later: is pg_cron running? A restart of the project starts it' end
+        end
+    from enrichment.job_findings() as j
+    order by j.lateness, j.name desc;
 exception
     -- Not ours to read, or of a version that keeps its jobs otherwise: no reason to keep the other checks back.
     when others then
         return query
         select
             'pg_cron', 'warn', 'pg_cron''s tables cannot be read: ' || sqlerrm,
-            'look in the dashboard (Integrations, Cron) whether enrichment-sweep, -reset-stale and -prune run';
+            'look in the dashboard (Integrations, Cron) whether these run: ' || string_agg(j.name, ', ') from enrichment.jobs() as j;
 end
 $$;
 comment on function enrichment.health_of_jobs() is 'Whether pg_cron is enabled, our three jobs are scheduled and active, and how their last runs ended.';
@@ -93,7 +96,7 @@ as $$
         end,
         case
             when s.contact is null or s.contact ~* '@example\.(com|net|org)$'
-                then 'set ENRICHMENT_CONTACT where the worker runs to an address or page of yours: it names you to Open Library, and tells the database'
+                then 'set ENRICHMENT_CONTACT where the worker runs, or: book-enrichment settings set contact=…, to an address or page of yours: it names you to Open Library'
         end
     from enrichment.settings as s
     union all
@@ -210,14 +213,16 @@ as $$
 declare
     kept enrichment.settings := (select s from enrichment.settings as s);
     stored enrichment.cover_storage := (select c from enrichment.cover_storage as c);
-    free_plan constant integer := 500 * 1024 * 1024;
     is_public boolean;
 begin
     return query
     select
-        'database size', case when db.bytes > 0.8 * free_plan then 'warn' else 'ok' end,
-        format('%s; the free plan has 500 MB', pg_size_pretty(db.bytes)),
-        case when db.bytes > 0.8 * free_plan then 'lower keep_queue_days and keep_audit_days, then select * from prune_enrichment(); or use a larger plan' end
+        'database size', case when db.bytes > 0.8 * kept.database_budget_bytes then 'warn' else 'ok' end,
+        format('%s of %s (database_budget_bytes)', pg_size_pretty(db.bytes), pg_size_pretty(kept.database_budget_bytes)),
+        case
+            when db.bytes > 0.8 * kept.database_budget_bytes
+                then 'lower keep_queue_days and keep_audit_days, then select * from prune_enrichment(); or use a larger plan, and set database_budget_bytes to what it has'
+        end
     from pg_catalog.pg_database_size(current_database()) as db (bytes);
 
     if kept.cover_mode = 'hotlink' then

@@ -1,6 +1,18 @@
 -- What happens by itself: pg_cron runs the sweep, takes back stale claims and throws away what is old. Everything it runs is a plain
 -- function call, so a project without pg_cron may call the same three verbs from anywhere. Last, what a living project needs once.
 
+create function enrichment.jobs()
+returns table (name text, schedule text, command text, lateness interval)
+language sql immutable set search_path = ''
+as $$
+    values
+        ('enrichment-sweep', '* * * * *', 'select count(*) from public.sweep_enrichment()', interval '10 minutes'),
+        ('enrichment-reset-stale', '* * * * *', 'select count(*) from public.reset_stale_enrichment()', interval '10 minutes'),
+        ('enrichment-prune', '17 3 * * *', 'select count(*) from public.prune_enrichment()', interval '2 days')
+$$;
+comment on function enrichment.jobs() is
+'The jobs that pg_cron runs for us, and how long after its last run each is called late. Uninstalling knows them by their form: enrichment-…, and a call of a verb.';
+
 create function enrichment.schedule_jobs()
 returns setof text
 language plpgsql set search_path = ''
@@ -10,16 +22,10 @@ begin
         raise notice 'pg_cron is not installed: nothing is scheduled; enable it, then select enrichment.schedule_jobs()';
         return;
     end if;
+    -- Dynamic, since a project may have no pg_cron.
+    -- @plpgsql_check_options: performance_warnings = off
     return query execute
-        'select job.name from unnest($1, $2, $3) as job (name, schedule, command)
-        cross join lateral cron.schedule(job.name, job.schedule, job.command)'
-        using
-            array['enrichment-sweep', 'enrichment-reset-stale', 'enrichment-prune'],
-            array['* * * * *', '* * * * *', '17 3 * * *'],
-            array[
-                'select count(*) from public.sweep_enrichment()', 'select count(*) from public.reset_stale_enrichment()',
-                'select count(*) from public.prune_enrichment()'
-            ];
+        'select job.name from enrichment.jobs() as job cross join lateral cron.schedule(job.name, job.schedule, job.command)';
 end
 $$;
 comment on function enrichment.schedule_jobs() is

@@ -43,7 +43,7 @@ begin
 
     return query
     select
-        'calls', p.provider, s.used_today::bigint, p.daily_limit::bigint, 'calls',
+        'calls', p.provider, s.used_today::bigint, (p.daily_limit - least(p.daily_reserve, p.daily_limit))::bigint, 'calls',
         date_trunc('day', clock_timestamp() at time zone p.reset_time_zone + interval '1 day') at time zone p.reset_time_zone
     from enrichment.providers as p
     join enrichment.provider_states as s on s.provider = p.provider

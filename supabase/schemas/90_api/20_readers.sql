@@ -117,7 +117,7 @@ as $$
     select * from enrichment.list_enrichment_impl(list_enrichment.status, list_enrichment.page_size, list_enrichment.cursor)
 $$;
 comment on function public.list_enrichment(text, integer, text) is
-'Queue rows of the own library, newest first, each with all that a review panel shows: the sentence, every value as it is now, every proposal beside it, and is_mine (you may undo it). The cursor of the last row gets the next page. PT422 for an unknown status, page_size beyond 1,000 or a foreign cursor.';
+'Queue rows of the own library, newest first, each with all that a review panel shows: the sentence, every value as it is now, every proposal beside it, is_mine (it was you who asked for the row or approved it; true for the service) and is_undoable (undo_enrichment would take it back for you now). The cursor of the last row gets the next page. PT422 for an unknown status, page_size beyond 1,000 or a foreign cursor.';
 
 create function public.enrichment_history(work_id uuid)
 returns setof enrichment.history_line
@@ -126,7 +126,7 @@ as $$
     select * from enrichment.enrichment_history_impl(enrichment_history.work_id)
 $$;
 comment on function public.enrichment_history(uuid) is
-'What enrichment and its readers did to a book of the own library, newest first, at most 200 lines: values before and after, from where, why, and is_mine (it was you). PT404, PT403.';
+'What enrichment and its readers did to a book of the own library, newest first, at most 200 lines: values before and after, from where, why, is_mine (it was you) and is_undoable (undo_enrichment of its queue_id would take it back for you now). PT404, PT403.';
 
 create function public.enrichment_imports(page_size integer default 20)
 returns setof enrichment.import_state
@@ -164,7 +164,7 @@ as $$
     select * from enrichment.enrichment_usage_impl()
 $$;
 comment on function public.enrichment_usage() is
-'The free-tier meter, a line each: database (bytes against database_budget_bytes), covers (storage: all files against storage_budget_bytes; budget: our covers against cover_budget_bytes), calls (of today per provider against its daily limit, null for none, until its midnight), waiting (pending rows per reason and when the first is due; a reader''s own library only).';
+'The free-tier meter, a line each: database (bytes against database_budget_bytes), covers (storage: all files against storage_budget_bytes; budget: our covers against cover_budget_bytes), calls (of today per provider against what we spend of its daily limit, which leaves daily_reserve, null for none, until its midnight), waiting (pending rows per reason and when the first is due; a reader''s own library only).';
 
 revoke all on function
     public.approve_enrichment(uuid, text[], text),

@@ -158,6 +158,12 @@ def test_run_drains_and_tells_what_it_did(run, export, create_reader) -> None:
     assert "ENRICHMENT_CONTACT" in result.stderr
 
 
+def test_run_misses_no_contact_that_the_database_has(run) -> None:
+    """It is the one in force, whatever the environment says."""
+    assert run("settings", "set", "contact=shelf@readers.dev").exit_code == 0
+    assert "ENRICHMENT_CONTACT" not in run("run", "--drain", "--patience", "0").stderr
+
+
 def test_a_running_worker_ends_on_sigterm_with_exit_0(database_url, tmp_path) -> None:
     """As a process of its own, the way a host runs it."""
     command = [sys.executable, "-c", "from book_enrichment.cli import app; app()", "run", "--json"]

@@ -4,6 +4,8 @@ import json
 import signal
 import uuid
 
+from book_enrichment.reasons import REASONS
+
 
 def test_status_lists_rows_in_a_state(run, books) -> None:
     """With the id that approve, dismiss and undo take."""
@@ -95,6 +97,30 @@ def test_usage_shows_bars(run) -> None:
     assert "MB" in told
     lines = json.loads(run("usage", "--json").stdout)["items"]
     assert {"database", "covers", "calls"} <= {line["meter"] for line in lines}
+
+
+def test_every_command_shows_the_same_budgets(run, books) -> None:
+    """Room for covers in the same MB, and of Google's day what we spend of it."""
+    books.configure(cover_mode="thumbnail", contact="library@readers.dev", provider_keys=["googlebooks"])
+    status, usage = (" ".join(run(command).stdout.split()) for command in ("status", "usage"))
+    assert "0.0 MB of 819.2 MB" in status
+    assert "819.2 MB" in usage
+    assert "0 of 950" in status
+    assert "│ 0 │ 950 │" in usage
+
+
+def test_reasons_for_waiting_are_explained(run, books) -> None:
+    """Under each table that names one, in the words the page uses."""
+    books.enqueue(books.add("Dune", "Frank Herbert", "9780441013593"))
+    books.configure(provider_keys=["googlebooks"])
+    books.connection.execute("select public.claim_enrichment('ada')")
+    books.connection.execute("select public.report_provider_calls('googlebooks', reason => 'quota_zero')")
+    for word, commands in (
+        ("no_contact", (("status",), ("status", "pending"), ("usage",), ("doctor",))),
+        ("quota_zero", (("status",), ("doctor",))),
+    ):
+        for command in commands:
+            assert f"{word}: {REASONS[word]}" in " ".join(run(*command).stdout.split()), command
 
 
 def test_imports_are_listed_with_what_was_rejected(run, export, create_reader) -> None:

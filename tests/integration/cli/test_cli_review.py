@@ -128,6 +128,21 @@ def test_the_last_decision_is_taken_back(screen, books) -> None:
     assert books.work(row.work_id)["publisher"] is None
 
 
+def test_what_an_undo_leaves_of_a_dismissal_is_told(screen, books) -> None:
+    """The cover from before the review goes; the database does not take the dismissal itself back."""
+    row = books.bring_to_review()
+    sitting = screen()
+    sitting.expect("q quit")
+    sitting.press("d")
+    sitting.expect("u undo last")
+    sitting.press("u")
+    sitting.expect("undone: took back cover")
+    sitting.expect("the dismissal stays")
+    assert sitting.ends() == 0
+    assert books.state(row.queue_id) == "skipped"
+    assert books.work(row.work_id)["default_cover_url"] is None
+
+
 def test_an_undo_that_is_refused_does_not_skip_the_book_at_hand(screen, books) -> None:
     """Before the choice among rivals nothing was written, so there is nothing to take back."""
     row = books.bring_to_review("Dune", "Frank Herbert", "9780441013593", key="/works/OL2W")
@@ -139,6 +154,7 @@ def test_an_undo_that_is_refused_does_not_skip_the_book_at_hand(screen, books) -
     sitting.expect("u undo last")
     sitting.press("u")
     sitting.expect("error:")
+    sitting.expect("the dismissal stays")
     sitting.expect("q quit")
     sitting.press("a")
     sitting.expect("approved")

@@ -39,6 +39,7 @@ def test_a_value_that_cannot_be_is_refused_and_nothing_is_changed(run) -> None:
     """The database knows the bounds; exit 4 with what it says. What is no name=value is exit 2."""
     result = run("settings", "set", "provider_delay_ms=100", "batch_size=0")
     assert result.exit_code == 4
+    assert "it takes batch_size >= 1 and batch_size <= 100" in " ".join(result.stderr.split())
     assert "hint:" in result.stderr
     (delay,) = json.loads(run("settings", "show", "provider_delay_ms", "--json").stdout)["settings"]
     assert delay["value"] == "500"

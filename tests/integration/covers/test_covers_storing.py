@@ -29,9 +29,9 @@ async def test_a_cover_is_stored_and_then_shown(worker, server, show, query, fil
     work_id = await show("/b/id/1-M.jpg")
     stats = await worker.run()
     (work,) = await query("select default_cover_url, default_cover_storage_path from public.works")
-    (image,) = await query("select * from enrichment.stored_covers")
+    (image,) = await query("select i.*, enrichment.cover_path(i.sha256) from enrichment.stored_covers as i")
     (row,) = await query(QUEUE)
-    assert files() == [image["storage_path"]] == [f"openlibrary/{image['sha256'][:32]}.webp"]
+    assert files() == [image["storage_path"]] == [image["cover_path"]]
     assert work["default_cover_storage_path"] == image["storage_path"]
     assert (
         work["default_cover_url"] == f"{supabase_url}/storage/v1/object/public/covers/{image['storage_path']}"
@@ -337,6 +337,20 @@ async def test_both_doors_lead_there(door, settings, server, show, query, files)
     assert [row["status"] for row in await query(QUEUE)] == ["completed"]
 
 
+async def test_covers_are_asked_for_by_whom_the_database_names(
+    settings, service, show, server, files
+) -> None:
+    """The contact may have been set there alone, and may be another by now."""
+    server.replies["/1.jpg"] = encoded(picture(1))
+    await show("/1.jpg")
+    await service.configure_enrichment({"contact": "shelf@readers.dev"})
+    async with open_covers(settings.model_copy(update={"contact": None}), service) as worker:
+        worker.finish(patience=1)
+        await worker.run()
+    assert len(files()) == 1
+    assert all("shelf@readers.dev" in agent for agent in server.agents)
+
+
 async def test_the_command_line_says_when_the_budget_is_reached(service, show, settings, monkeypatch) -> None:
     """In words for people, as numbers for machines; and `run` says what is missing to store covers."""
     monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
@@ -350,7 +364,7 @@ async def test_the_command_line_says_when_the_budget_is_reached(service, show, s
         return " ".join(result.output.split())
 
     said = await asyncio.to_thread(told, "status")
-    assert "Covers: 0 stored, 0.0 of 0 MB; 1 to go. The budget is reached (storage_budget)" in said
+    assert "Covers: 0 stored, 0.0 MB of 0.0 MB; 1 to go. The budget is reached (storage_budget)" in said
     report = json.loads(await asyncio.to_thread(told, "status", "--json"))["covers"]
     assert (report["wait_reason"], report["budget_bytes"], report["pending"]) == ("storage_budget", 1000, 1)
     monkeypatch.setenv("ENRICHMENT_COVER_MODE", "thumbnail")

@@ -1,5 +1,7 @@
-/* How the page says things: names of fields, states and reasons, values and moments. No word a reader sees comes
-   from a code of the server as it is; an unknown code is shown with its underscores taken out. */
+/* How the page says things: names of fields and states, values and moments; reasons for waiting as the server says
+   them (GET /config). No word a reader sees is a code as it is; an unknown one is shown with its underscores taken out. */
+
+import { state } from './state.js';
 
 // The fields that may be filled, by name, as GET /config lists them.
 let fields = new Map();
@@ -17,26 +19,6 @@ export const STATES = {
   completed: { badge: 'Done', filter: 'Done' },
   skipped: { badge: 'No match', filter: 'No match' },
   failed: { badge: 'Failed', filter: 'Failed' },
-};
-
-const REASONS = {
-  queued: 'It is next in line.',
-  next_lookup: 'The next source is asked in a moment.',
-  backoff: 'The last try did not work; it is tried again.',
-  stale: 'A worker did not come back; it is tried again.',
-  rate: 'Sources are asked slowly, so that they let us ask again.',
-  daily: 'Today’s calls to this source are used up.',
-  breaker: 'The source has trouble; it is left alone for a while.',
-  retry_after: 'The source asked us to wait.',
-  auto_disabled: 'Look-ups after an import are switched off; the Enrich button starts them all the same.',
-  no_contact: 'The operator has not set a contact address, which Open Library asks for.',
-  no_key: 'The operator has not set a key for Google Books.',
-  bad_key: 'Google Books does not accept the operator’s key.',
-  quota_zero: 'The operator’s key for Google Books allows no calls.',
-  identify: 'The source wants to know who is asking; the operator has to say.',
-  unknown_location: 'Google Books does not answer at this server’s location.',
-  disabled: 'The operator has switched this source off.',
-  storage_budget: 'The space for covers is used up.',
 };
 
 const PROVIDERS = {
@@ -105,7 +87,7 @@ export function actionName(action) {
 
 /** Why something waits, and until when as far as that is known. */
 export function waiting(reason, until) {
-  const why = REASONS[reason] ?? `${capital(plain(reason ?? 'waiting'))}.`;
+  const why = state.config.reasons[reason] ?? `${capital(plain(reason ?? 'waiting'))}.`;
   if (!until) return why;
   const moment = new Date(until);
   return moment - Date.now() < 5_000 ? why : `${why} Goes on ${soon(moment)}.`;

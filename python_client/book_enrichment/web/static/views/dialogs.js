@@ -65,17 +65,12 @@ function enrichOne(one) {
 
 function historyLine(line, history, one) {
   const changes = Object.entries(line.fields_changed ?? {});
-  const canUndo = line === lastWrite(line.queue_id, history) && (line.action === 'auto_applied' || line.is_mine);
+  // A row is undone as a whole: one button, at the newest of its lines.
+  const canUndo = line === history.find((other) => other.is_undoable && other.queue_id === line.queue_id);
   return html`<li><p><strong>${actionName(line.action)}</strong> <span class="fine">${ago(line.created_at)}${line.provider ? html`, ${sourceLink(line.source_url, providerName(line.provider))}` : nothing}</span></p>
     ${line.sentence ? html`<p class="fine">${capital(line.sentence)}.</p>` : nothing}
     ${changes.length ? html`<ul class="changes">${inOrder(changes.map(([field]) => field)).map((field) => change(field, line.fields_changed[field]))}</ul>` : nothing}
     ${canUndo ? html`<button class="button small" @click=${() => undoLine(line, one)}>${icon('undo')}Undo</button>` : nothing}</li>`;
-}
-
-/** The newest line of a queue row, if that wrote something: the one that can be undone. */
-function lastWrite(queueId, history) {
-  const line = history.find((other) => other.queue_id === queueId && Object.keys(other.fields_changed ?? {}).length);
-  return queueId && ['auto_applied', 'approved'].includes(line?.action) ? line : null;
 }
 
 /** One changed field. An old and a new value where both are kept, else the one value. */

@@ -23,7 +23,7 @@ update public.enrichment_audit_log set action = 'approved', actor = :'bob' where
 select tests.act_as(:'bob');
 select is((select is_mine from public.list_enrichment()), true, 'approving something does');
 select tests.act_as_service();
-select is((select is_mine from public.list_enrichment()), true, 'the service may undo all');
+select is((select is_mine from public.list_enrichment()), true, 'to the service every row is its own');
 
 select * from finish();
 rollback;
