@@ -291,7 +291,8 @@ class HistoryLine(Record):
     is_mine: bool
     """The caller did it."""
     created_at: datetime
-    is_undoable: bool  # undo_enrichment of queue_id would take it back for the caller now
+    is_undoable: bool
+    """undo_enrichment of queue_id would take it back for the caller now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,7 +501,7 @@ class ListedRow(Record):
     trigger_source: TriggerSource
     """Who asked."""
     is_mine: bool
-    """The caller triggered or approved it, and so may undo it."""
+    """The caller triggered or approved it. True for the service."""
     created_at: datetime
     finished_at: datetime | None
     """Null: it is in line or in review."""
@@ -508,6 +509,8 @@ class ListedRow(Record):
     """When what it wrote was taken back. Null: it was not."""
     cursor: Annotated[str, Field(exclude=True)]
     """Give it back to get the rows after this one."""
+    is_undoable: bool
+    """undo_enrichment would take it back for the caller now."""
 
 
 @dataclass(frozen=True, slots=True)

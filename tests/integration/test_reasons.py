@@ -111,10 +111,10 @@ def words_in(*nodes: ast.AST) -> set[str]:
 
 
 def is_reason(node: ast.AST) -> bool:
-    """Whether a piece of Python is a name of a reason, or of an excuse, which begins with one."""
+    """Whether a piece of Python is a name of a reason, or of what carries one."""
     names = [each for each in ast.walk(node) if isinstance(each, ast.Name | ast.Attribute)]
     name = getattr(names[0], "attr", getattr(names[0], "id", "")) if names else ""
-    return bool(re.fullmatch(r"\w*(reason|excuse|troubled)|[A-Z_]*REASONS", name))
+    return bool(re.fullmatch(r"\w*(reason|deferred|troubled)|[A-Z_]*REASONS", name))
 
 
 def said_by_python() -> tuple[set[str], set[str]]:
@@ -125,7 +125,7 @@ def said_by_python() -> tuple[set[str], set[str]]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                place = {"Excuse": 0, "Refusal": 0, "trouble": 0, "ProviderUnavailable": 1}.get(name)
+                place = {"DeferReason": 0, "Refusal": 0, "trouble": 0, "ProviderUnavailable": 1}.get(name)
                 said |= words_in(*node.args[place : place + 1]) if place is not None else set()
             elif isinstance(node, ast.Assign) and any(
                 is_reason(each)
@@ -152,7 +152,7 @@ def test_no_reason_is_left_that_nobody_gives() -> None:
 
 
 def test_what_reads_the_code_finds_each_way_to_say_a_word() -> None:
-    """A case that is set or named, a default, a comparison, an argument; in Python a call or an excuse."""
+    """A case that is set or named, a default, a comparison, an argument; in Python a call."""
     by_sql, (by_python, asked) = said_by_sql(), said_by_python()
     assert {"auto_disabled", "daily", "queued", "next_lookup", "backoff", "stale", "backfill"} <= by_sql
     assert {"no_client", "stopped", "storage", "rate", "identify", "unreachable", "quota_zero"} <= by_python

@@ -17,7 +17,14 @@ from typing import Any
 import httpx
 
 from book_enrichment.images.thumbnail import CoverRefused
-from book_enrichment.providers import NO_ADDRESS, NotPermitted, Permit, ProviderUnavailable, agent_of, user_agent
+from book_enrichment.providers import (
+    NO_ADDRESS,
+    NotPermitted,
+    Permit,
+    ProviderUnavailable,
+    agent_of,
+    user_agent,
+)
 from book_enrichment.providers.http import described, retry_after_seconds
 
 HOST_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")

@@ -1,6 +1,6 @@
 """What every worker does, whatever its queue holds: look, work, and sleep until the database names a time.
 
-Before it begins it asks whether package and database fit, and it keeps to what the settings say when it looks.
+Before it begins it asks whether package and database fit, and at each look it keeps to what the settings say.
 What a look is, is the subclass's: `lookups.py` for books, `covers.py` for their covers.
 """
 
@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 # at least, when rows are due and cannot be claimed (another worker has them).
 LONGEST_SLEEP_SECONDS = 30.0
 SHORTEST_SLEEP_SECONDS = 1.0
-# How often to look even though nothing is due, and for claims of workers that are gone. pg_cron, where there is
-# one, does the latter as well.
+# How often to look even though nothing is due, and for claims of workers that are gone. pg_cron, where there
+# is one, does the latter as well.
 CHECK_SECONDS = 60.0
 
 

@@ -14,6 +14,7 @@ comment on column enrichment.history_line.confidence is 'Null: nothing was weigh
 comment on column enrichment.history_line.fields_changed is '{field: {"old", "new"}}.';
 comment on column enrichment.history_line.sentence is 'Why, in words. Null: there is nothing to say.';
 comment on column enrichment.history_line.is_mine is 'The caller did it.';
+comment on column enrichment.history_line.is_undoable is 'undo_enrichment of queue_id would take it back for the caller now.';
 
 create function enrichment.enrichment_history_impl(work_id uuid)
 returns setof enrichment.history_line

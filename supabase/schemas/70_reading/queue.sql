@@ -23,10 +23,11 @@ comment on column enrichment.listed_row.proposals is
 'What a row in review would fill: {field: {"value", "current", "provider", "source_url", "confidence", "candidate"}}.';
 comment on column enrichment.listed_row.match_details is 'The best candidates with their score parts. Null: nothing was weighed yet.';
 comment on column enrichment.listed_row.trigger_source is 'Who asked.';
-comment on column enrichment.listed_row.is_mine is 'The caller triggered or approved it, and so may undo it.';
+comment on column enrichment.listed_row.is_mine is 'The caller triggered or approved it. True for the service.';
 comment on column enrichment.listed_row.finished_at is 'Null: it is in line or in review.';
 comment on column enrichment.listed_row.undone_at is 'When what it wrote was taken back. Null: it was not.';
 comment on column enrichment.listed_row.cursor is 'Give it back to get the rows after this one.';
+comment on column enrichment.listed_row.is_undoable is 'undo_enrichment would take it back for the caller now.';
 
 -- Pages are picked by ids first, then dressed: sorting whole rows of a large library cost ten times as much. The settings on these two say
 -- that a reader's few hundred rows are in memory and that every call is planned for its own arguments; otherwise whole tables are read.
