@@ -13,6 +13,7 @@ from pathlib import Path
 
 from book_enrichment.fields import read_registry
 
+WIDTH = 140
 TEMPLATE = Path(__file__).parent / "fields.sql"
 UPDATE = """\
     with given as (
@@ -103,16 +104,20 @@ class Field:
         if not self.nothing:
             return f"{self.column} = coalesce({self.aliased}, {self.given})"
         values = f"nullif({self.aliased}, {self.nothing}), {self.given}, {self.aliased}"
-        return f"{self.column} = coalesce(\n            {values}\n        )"
+        return on_one_line_or_three(f"{self.column} = coalesce(", values, ")")
 
     @property
     def restored(self) -> str:
         """What becomes of the column whatever it holds; null may be given for it, too."""
-        return (
-            f"{self.column} = case\n"
-            f"            when g.fields ? '{self.field}' then {self.given} else {self.aliased}\n"
-            f"        end"
-        )
+        choice = f"when g.fields ? '{self.field}' then {self.given} else {self.aliased}"
+        return on_one_line_or_three(f"{self.column} = case ", choice, " end")
+
+
+def on_one_line_or_three(opening: str, inside: str, closing: str) -> str:
+    """A column's new value in an UPDATE, broken where it is too wide."""
+    if len(opening + inside + closing) <= WIDTH - len(",") - 8:
+        return opening + inside + closing
+    return f"{opening.rstrip()}\n            {inside}\n        {closing.lstrip()}"
 
 
 def quoted(text: str) -> str:

@@ -11,8 +11,8 @@ as $$
         ('work.first_publish_year', 'works', 'first_publish_year', 'First published', 'year', '{openlibrary}'::text[]),
         ('edition.publisher', 'editions', 'publisher', 'Publisher', 'text', '{openlibrary,googlebooks}'::text[]),
         ('edition.publish_date', 'editions', 'publish_date', 'Published', 'date', '{openlibrary,googlebooks}'::text[]),
-        ('edition.isbn13', 'editions', 'isbn13', 'ISBN-13', 'isbn', '{openlibrary,googlebooks}'::text[]),
         ('edition.isbn10', 'editions', 'isbn10', 'ISBN-10', 'isbn', '{openlibrary,googlebooks}'::text[]),
+        ('edition.isbn13', 'editions', 'isbn13', 'ISBN-13', 'isbn', '{openlibrary,googlebooks}'::text[]),
         ('edition.language', 'editions', 'language', 'Language', 'language', '{openlibrary,googlebooks}'::text[]),
         ('edition.format', 'editions', 'format', 'Format', 'word', '{openlibrary}'::text[]),
         ('edition.total_pages', 'editions', 'total_pages', 'Pages', 'number', '{openlibrary,googlebooks}'::text[]),
@@ -33,8 +33,8 @@ begin
     ] || case when edition.id is not null then array[
         case when coalesce(edition.publisher, '') = '' then 'edition.publisher' end,
         case when edition.publish_date is null then 'edition.publish_date' end,
-        case when coalesce(edition.isbn13, '') = '' then 'edition.isbn13' end,
         case when coalesce(edition.isbn10, '') = '' and coalesce(edition.isbn13, '') not like '979%' then 'edition.isbn10' end,
+        case when coalesce(edition.isbn13, '') = '' then 'edition.isbn13' end,
         case when coalesce(edition.language, '') = '' then 'edition.language' end,
         case when coalesce(edition.format, '') = '' then 'edition.format' end,
         case when edition.total_pages is null and coalesce(edition.format, '') not ilike '%audio%' then 'edition.total_pages' end,
@@ -56,8 +56,8 @@ begin
         'work.first_publish_year', work.first_publish_year,
         'edition.publisher', edition.publisher,
         'edition.publish_date', edition.publish_date,
-        'edition.isbn13', edition.isbn13,
         'edition.isbn10', edition.isbn10,
+        'edition.isbn13', edition.isbn13,
         'edition.language', edition.language,
         'edition.format', edition.format,
         'edition.total_pages', edition.total_pages,
@@ -97,12 +97,8 @@ begin
     )
 
     update public.works as w
-    set default_cover_url = coalesce(
-            nullif(w.default_cover_url, ''), g.fields ->> 'work.cover_url', w.default_cover_url
-        ),
-        description = coalesce(
-            nullif(w.description, ''), g.fields ->> 'work.description', w.description
-        ),
+    set default_cover_url = coalesce(nullif(w.default_cover_url, ''), g.fields ->> 'work.cover_url', w.default_cover_url),
+        description = coalesce(nullif(w.description, ''), g.fields ->> 'work.description', w.description),
         first_publish_year = coalesce(
             nullif(w.first_publish_year, 0), (g.fields ->> 'work.first_publish_year')::smallint, w.first_publish_year
         ),
@@ -116,22 +112,12 @@ begin
     )
 
     update public.editions as e
-    set publisher = coalesce(
-            nullif(e.publisher, ''), g.fields ->> 'edition.publisher', e.publisher
-        ),
+    set publisher = coalesce(nullif(e.publisher, ''), g.fields ->> 'edition.publisher', e.publisher),
         publish_date = coalesce(e.publish_date, (g.fields ->> 'edition.publish_date')::date),
-        isbn13 = coalesce(
-            nullif(e.isbn13, ''), g.fields ->> 'edition.isbn13', e.isbn13
-        ),
-        isbn10 = coalesce(
-            nullif(e.isbn10, ''), g.fields ->> 'edition.isbn10', e.isbn10
-        ),
-        language = coalesce(
-            nullif(e.language, ''), g.fields ->> 'edition.language', e.language
-        ),
-        format = coalesce(
-            nullif(e.format, ''), g.fields ->> 'edition.format', e.format
-        ),
+        isbn10 = coalesce(nullif(e.isbn10, ''), g.fields ->> 'edition.isbn10', e.isbn10),
+        isbn13 = coalesce(nullif(e.isbn13, ''), g.fields ->> 'edition.isbn13', e.isbn13),
+        language = coalesce(nullif(e.language, ''), g.fields ->> 'edition.language', e.language),
+        format = coalesce(nullif(e.format, ''), g.fields ->> 'edition.format', e.format),
         total_pages = coalesce(e.total_pages, (g.fields ->> 'edition.total_pages')::integer),
         total_audio_minutes = coalesce(e.total_audio_minutes, (g.fields ->> 'edition.total_audio_minutes')::integer),
         updated_at = now()
@@ -153,12 +139,8 @@ begin
     )
 
     update public.works as w
-    set default_cover_url = case
-            when g.fields ? 'work.cover_url' then g.fields ->> 'work.cover_url' else w.default_cover_url
-        end,
-        description = case
-            when g.fields ? 'work.description' then g.fields ->> 'work.description' else w.description
-        end,
+    set default_cover_url = case when g.fields ? 'work.cover_url' then g.fields ->> 'work.cover_url' else w.default_cover_url end,
+        description = case when g.fields ? 'work.description' then g.fields ->> 'work.description' else w.description end,
         first_publish_year = case
             when g.fields ? 'work.first_publish_year' then (g.fields ->> 'work.first_publish_year')::smallint else w.first_publish_year
         end,
@@ -172,27 +154,13 @@ begin
     )
 
     update public.editions as e
-    set publisher = case
-            when g.fields ? 'edition.publisher' then g.fields ->> 'edition.publisher' else e.publisher
-        end,
-        publish_date = case
-            when g.fields ? 'edition.publish_date' then (g.fields ->> 'edition.publish_date')::date else e.publish_date
-        end,
-        isbn13 = case
-            when g.fields ? 'edition.isbn13' then g.fields ->> 'edition.isbn13' else e.isbn13
-        end,
-        isbn10 = case
-            when g.fields ? 'edition.isbn10' then g.fields ->> 'edition.isbn10' else e.isbn10
-        end,
-        language = case
-            when g.fields ? 'edition.language' then g.fields ->> 'edition.language' else e.language
-        end,
-        format = case
-            when g.fields ? 'edition.format' then g.fields ->> 'edition.format' else e.format
-        end,
-        total_pages = case
-            when g.fields ? 'edition.total_pages' then (g.fields ->> 'edition.total_pages')::integer else e.total_pages
-        end,
+    set publisher = case when g.fields ? 'edition.publisher' then g.fields ->> 'edition.publisher' else e.publisher end,
+        publish_date = case when g.fields ? 'edition.publish_date' then (g.fields ->> 'edition.publish_date')::date else e.publish_date end,
+        isbn10 = case when g.fields ? 'edition.isbn10' then g.fields ->> 'edition.isbn10' else e.isbn10 end,
+        isbn13 = case when g.fields ? 'edition.isbn13' then g.fields ->> 'edition.isbn13' else e.isbn13 end,
+        language = case when g.fields ? 'edition.language' then g.fields ->> 'edition.language' else e.language end,
+        format = case when g.fields ? 'edition.format' then g.fields ->> 'edition.format' else e.format end,
+        total_pages = case when g.fields ? 'edition.total_pages' then (g.fields ->> 'edition.total_pages')::integer else e.total_pages end,
         total_audio_minutes = case
             when g.fields ? 'edition.total_audio_minutes' then (g.fields ->> 'edition.total_audio_minutes')::integer else e.total_audio_minutes
         end,

@@ -57,7 +57,8 @@ as $$
     changes as (
         select
             a.queue_id, a.provider, a.work_key, (array_agg(a.source_record))[1] as source_record, max(a.confidence) as confidence,
-            jsonb_object_agg(a.field, jsonb_build_object('old', a.old, 'new', a.value)) as fields, jsonb_object_agg(a.field, a.old) as previous
+            jsonb_object_agg(a.field, jsonb_build_object('old', a.old, 'new', a.value)) as fields,
+            jsonb_object_agg(a.field, a.old) as previous
         from applied as a
         group by a.queue_id, a.provider, a.work_key
     )
@@ -67,8 +68,8 @@ as $$
         match_details, actor
     )
     select
-        b.id, b.work_id, b.edition_id, b.import_id, write_values.action, c.provider, c.source_record || jsonb_build_object('work_key', c.work_key),
-        c.confidence, c.fields, c.previous, enrichment.details_of_candidate(b.match_details, c.provider, c.work_key), write_values.actor
+        b.id, b.work_id, b.edition_id, b.import_id, write_values.action, c.provider,
+        c.source_record || jsonb_build_object('work_key', c.work_key), c.confidence, c.fields, c.previous, enrichment.details_of_candidate(b.match_details, c.provider, c.work_key), write_values.actor
     from before as b
     join changes as c on c.queue_id = b.id
     cross join filled

@@ -57,15 +57,17 @@ language plpgsql stable set search_path = ''
 as $$
 declare
     title text := enrichment.json_text(reason_to_reject.value -> 'title');
+    problem text := enrichment.json_text(reason_to_reject.value -> 'problem');
+    status text := coalesce(enrichment.json_text(reason_to_reject.value -> 'status'), 'to_read');
 begin
     return case
         when jsonb_typeof(reason_to_reject.value) <> 'object' then 'the row is not a JSON object'
         when enrichment.json_integer(reason_to_reject.value -> 'row_number', 1, 999999) is null then 'row_number is missing'
-        when enrichment.json_text(reason_to_reject.value -> 'problem') is not null then enrichment.json_text(reason_to_reject.value -> 'problem')
+        when problem is not null then problem
         when title is null then 'the title is missing'
         when length(title) > 512 then format('the title has %s characters, more than 512', length(title))
         when enrichment.fold_text(title) = '' then 'the title has no letters'
-        when coalesce(enrichment.json_text(reason_to_reject.value -> 'status'), 'to_read') not in ('to_read', 'reading', 'completed', 'abandoned')
+        when status not in ('to_read', 'reading', 'completed', 'abandoned')
             then 'status is none of to_read, reading, completed, abandoned'
     end;
 end
@@ -90,7 +92,8 @@ begin
         from unnest(enrichment.json_texts(value -> 'authors', 2000)) with ordinality as author (name, place)
     );
     line.isbn := coalesce(
-        enrichment.isbn_key(enrichment.json_text(value -> 'isbn', 64)), enrichment.isbn_key(enrichment.json_text(value -> 'isbn_alternate', 64))
+        enrichment.isbn_key(enrichment.json_text(value -> 'isbn', 64)),
+        enrichment.isbn_key(enrichment.json_text(value -> 'isbn_alternate', 64))
     );
     line.publisher := enrichment.json_text(value -> 'publisher', 255);
     line.publish_date := make_date(enrichment.json_integer(value -> 'published_year', 1000, 2099), 1, 1);
