@@ -1,13 +1,16 @@
-"""The fields that may be filled, from the registry that the database's own statements are made of.
+"""The fields that may be filled, from the registry, `data/fields.tsv`, of which the database's own
+statements are made.
 
-`data` is supabase/data. API, command line and page take names, labels and order from here.
+API, command line and page take names, labels and order from here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, ClassVar, Literal
+
+LIST = Path(__file__).with_name("data") / "fields.tsv"
 
 Kind = Literal["image", "text", "year", "date", "isbn", "language", "word", "number", "minutes"]
 
@@ -28,7 +31,7 @@ class FillableField:
 
 def read_registry() -> list[dict[str, Any]]:
     """Each field's line by column name; a - there is an empty text."""
-    text = (files("book_enrichment") / "data" / "fields.tsv").read_text(encoding="utf-8")
+    text = LIST.read_text(encoding="utf-8")
     _, columns, *lines = [line.split("\t") for line in text.splitlines()]
     return [
         {column: "" if value == "-" else value for column, value in zip(columns, line, strict=True)}

@@ -41,7 +41,7 @@ from starlette.testclient import TestClient
 from book_enrichment.api import create_app
 from book_enrichment.api.models import LocksBody
 from book_enrichment.cli import showing
-from book_enrichment.cli.deciding import _fields
+from book_enrichment.cli.decisions import _fields
 from book_enrichment.settings import Settings
 
 reachable = {"supabase_url": "http://127.0.0.1:9", "supabase_anon_key": "sb_publishable_x"}
@@ -114,9 +114,9 @@ def test_the_page_names_and_shows_by_what_it_is_told(tmp_path) -> None:
     fields = [{"name": "edition.chapters", "label": "Chapters", "kind": "number"}]
     fields += [{"name": f"edition.{kind}", "label": kind.title(), "kind": kind} for kind in get_args(Kind)]
     script = f"""
-    import {{ fieldName, inOrder, learnFields, shown }} from {json.dumps(module.as_uri())};
+    import {{ fieldName, inOrder, learn, shown }} from {json.dumps(module.as_uri())};
     const before = fieldName('edition.chapters');
-    learnFields({json.dumps(fields)});
+    learn({json.dumps({"fields": fields, "reasons": {}})});
     console.log(JSON.stringify([
         before, fieldName('edition.chapters'), inOrder(['edition.text', 'edition.chapters']), shown('edition.chapters', 12),
         shown('edition.minutes', 605), shown('edition.date', '2008-09-14'), shown('edition.language', 'eng'),

@@ -43,13 +43,14 @@ def built(tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_wheel_carries_sql_fields_and_types(built) -> None:
-    """Every step, every schema file, the way out, the registry of fields, and py.typed."""
+def test_the_wheel_carries_sql_and_types(built) -> None:
+    """Every step, every schema file, the way out, fields, reasons for waiting, and py.typed."""
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     wanted = {f"book_enrichment/sql/migrations/{step.name}.sql" for step in released_steps()}
     wanted |= {f"book_enrichment/sql/schemas/{name}.sql" for name in schema_files()}
-    wanted |= {"book_enrichment/sql/uninstall.sql", "book_enrichment/fields.tsv", "book_enrichment/py.typed"}
+    wanted |= {f"book_enrichment/data/{name}.tsv" for name in ("fields", "reasons")}
+    wanted |= {"book_enrichment/sql/uninstall.sql", "book_enrichment/py.typed"}
     assert wanted - names == set()
 
 

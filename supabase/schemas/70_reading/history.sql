@@ -22,19 +22,22 @@ language plpgsql stable security definer set search_path = '' set jit = off
 as $$
 declare
     reader uuid := enrichment.acting_reader();
+    undoable uuid[];
 begin
     if not exists (select 1 from public.works as w where w.id = enrichment_history_impl.work_id) then
         perform enrichment.refuse('PT404', format('no work %s', enrichment_history_impl.work_id), 'work_id is an id of public.works');
     end if;
     perform enrichment.refuse_foreign_work(enrichment_history_impl.work_id);
+    undoable := enrichment.undoable_rows(
+        reader, array(select q.id from public.enrichment_queue as q where q.work_id = enrichment_history_impl.work_id)
+    );
     return query
     select
         a.id, a.enrichment_queue_id, a.action::text, a.provider::text, a.source_record,
         enrichment.source_url(a.provider, a.source_record ->> 'work_key'), a.confidence, a.fields_changed, a.match_details ->> 'sentence',
         a.actor is not distinct from reader, a.created_at,
-        coalesce(a.action in ('auto_applied', 'approved') and enrichment.is_undoable(reader, q), false)
+        coalesce(a.action in ('auto_applied', 'approved') and a.enrichment_queue_id = any(undoable), false)
     from public.enrichment_audit_log as a
-    left join public.enrichment_queue as q on q.id = a.enrichment_queue_id
     where a.work_id = enrichment_history_impl.work_id
     order by a.created_at desc, a.id desc
     limit 200;

@@ -101,6 +101,7 @@ as $$
 declare
     reader uuid := enrichment.acting_reader();
     page uuid[];
+    undoable uuid[];
 begin
     perform enrichment.refuse_bad_page(list_enrichment_impl.page_size);
     if list_enrichment_impl.status <> all(enum_range(null::enrichment.queue_status)::text[]) then
@@ -113,6 +114,7 @@ begin
         reader, list_enrichment_impl.status::enrichment.queue_status, list_enrichment_impl.page_size,
         coalesce(list_enrichment_impl.cursor, 'ffffffff-ffff-ffff-ffff-ffffffffffff')::uuid
     );
+    undoable := enrichment.undoable_rows(reader, page);
 
     return query
     select
@@ -121,7 +123,7 @@ begin
         w.title::text, enrichment.author_names(w.id), q.status, q.confidence, q.wait_reason, nullif(q.next_attempt_after, 'infinity'),
         q.last_error, w.default_cover_url, q.cover_applied, q.fields_applied, q.providers_attempted, q.match_details ->> 'sentence',
         present.fields, enrichment.shown_proposals(q, present.fields), q.match_details, q.trigger_source, enrichment.may_undo(reader, q),
-        q.created_at, q.finished_at, q.undone_at, q.id::text, enrichment.is_undoable(reader, q)
+        q.created_at, q.finished_at, q.undone_at, q.id::text, q.id = any(undoable)
     from public.enrichment_queue as q
     join public.works as w on w.id = q.work_id
     left join public.editions as e on e.id = q.edition_id

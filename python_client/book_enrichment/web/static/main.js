@@ -12,7 +12,7 @@ import { dropAll } from './toasts.js';
 import { render } from './vendor/lit-html/lit-html.js';
 import { openDialog } from './views/dialogs.js';
 import { page } from './views/page.js';
-import { learnFields } from './words.js';
+import { learn } from './words.js';
 
 const app = document.getElementById('app');
 app.replaceChildren();
@@ -25,7 +25,7 @@ drawWith(() => {
 async function begin() {
   try {
     const config = await api.config();
-    learnFields(config.fields);
+    learn(config);
     update({ config: { ...config, supabase_url: config.supabase_url?.replace(/\/+$/, '') ?? null }, startError: null });
     const session = openSession(state.config);
     if (session) enter(session);

@@ -1,14 +1,14 @@
 /* How the page says things: names of fields and states, values and moments; reasons for waiting as the server says
    them (GET /config). No word a reader sees is a code as it is; an unknown one is shown with its underscores taken out. */
 
-import { state } from './state.js';
-
-// The fields that may be filled, by name, as GET /config lists them.
+// The fields that may be filled, by name and in the order in which they are shown; a sentence for each reason for waiting.
 let fields = new Map();
+let reasons = {};
 
-/** Takes over what GET /config says of fields, which are shown in that order. */
-export function learnFields(list) {
-  fields = new Map(list.map((field) => [field.name, field]));
+/** Takes over what GET /config says of fields and reasons. */
+export function learn(config) {
+  fields = new Map(config.fields.map((field) => [field.name, field]));
+  reasons = config.reasons;
 }
 
 /** The states of a book: the word on its badge, and the one on the filter. */
@@ -87,7 +87,7 @@ export function actionName(action) {
 
 /** Why something waits, and until when as far as that is known. */
 export function waiting(reason, until) {
-  const why = state.config.reasons[reason] ?? `${capital(plain(reason ?? 'waiting'))}.`;
+  const why = reasons[reason] ?? `${capital(plain(reason ?? 'waiting'))}.`;
   if (!until) return why;
   const moment = new Date(until);
   return moment - Date.now() < 5_000 ? why : `${why} Goes on ${soon(moment)}.`;
