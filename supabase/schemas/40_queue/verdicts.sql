@@ -82,54 +82,54 @@ $$;
 comment on function enrichment.describe_candidates(enrichment.scored_book[], enrichment.offered_value[]) is
 'What match_details says of each row''s five best candidates and of all rivals: every part of every score, a sentence, where to look at the book, and what a rival would fill.';
 
+create function enrichment.offers_by_row(offers enrichment.offered_value[])
+returns table (queue_id uuid, fields text [], applied text [], proposals jsonb, has_alternatives boolean)
+language sql immutable set search_path = ''
+as $$
+    select
+        o.queue_id,
+        array_agg(o.field order by o.field) filter (where not o.is_alternative),
+        array_agg(o.field order by o.field) filter (where o.is_applied),
+        jsonb_object_agg(o.field, jsonb_build_object(
+            'value', o.value, 'provider', o.provider, 'work_key', o.work_key, 'candidate', o.provider || ':' || o.work_key,
+            'source_record', o.source_record, 'confidence', o.confidence
+        )) filter (where not o.is_applied and not o.is_alternative),
+        bool_or(o.is_alternative)
+    from unnest(offers_by_row.offers) as o
+    group by o.queue_id
+$$;
+comment on function enrichment.offers_by_row(enrichment.offered_value[]) is
+'What is offered for each row: which fields, which of them are applied, the others as proposals, and whether rivals offer something.';
+
+create function enrichment.lookups_to_come(queue_ids uuid[], offers enrichment.offered_value[])
+returns table (queue_id uuid, next_lookup enrichment.possible_lookup, not_asked jsonb)
+language sql stable set search_path = ''
+as $$
+    with useful as (
+        select l as lookup, l.queue_id, l."position", l.is_given_up, l.provider, l.wait_reason
+        from enrichment.possible_lookups(lookups_to_come.queue_ids) as l
+        join enrichment.wanted_fields(lookups_to_come.queue_ids) as gaps on gaps.queue_id = l.queue_id
+        left join enrichment.offers_by_row(lookups_to_come.offers) as o on o.queue_id = l.queue_id
+        where exists (
+            select 1 from unnest(gaps.fields) as field where field = any(l.fills) and field <> all(coalesce(o.fields, '{}'))
+        )
+    )
+
+    select
+        u.queue_id, (array_agg(u.lookup order by u."position") filter (where not u.is_given_up))[1],
+        jsonb_object_agg(u.provider, u.wait_reason) filter (where u.is_given_up)
+    from useful as u
+    group by u.queue_id
+$$;
+comment on function enrichment.lookups_to_come(uuid[], enrichment.offered_value[]) is
+'Of the look-ups that could fill a gap nothing is offered for: each row''s next, and the providers it does without, with the reason.';
+
 create function enrichment.reach_verdicts(queue_ids uuid[], books enrichment.scored_book[], offers enrichment.offered_value[])
 returns setof enrichment.verdict
 language sql stable set search_path = ''
 as $$
-    with offered as (
-        select
-            o.queue_id,
-            array_agg(o.field order by o.field) filter (where not o.is_alternative) as fields,
-            array_agg(o.field order by o.field) filter (where o.is_applied) as applied,
-            jsonb_object_agg(o.field, jsonb_build_object(
-                'value', o.value, 'provider', o.provider, 'work_key', o.work_key, 'candidate', o.provider || ':' || o.work_key,
-                'source_record', o.source_record, 'confidence', o.confidence
-            )) filter (where not o.is_applied and not o.is_alternative) as proposals,
-            bool_or(o.is_alternative) as has_alternatives
-        from unnest(reach_verdicts.offers) as o
-        group by o.queue_id
-    ),
-
-    best as (
+    with best as (
         select b.queue_id, b.confidence from unnest(reach_verdicts.books) as b where b.place = 1
-    ),
-
-    lookups as materialized (
-        select * from enrichment.possible_lookups(reach_verdicts.queue_ids)
-    ),
-
-    wanted_lookups as (
-        select l.*
-        from lookups as l
-        join enrichment.wanted_fields(reach_verdicts.queue_ids) as gaps on gaps.queue_id = l.queue_id
-        left join offered as o on o.queue_id = l.queue_id
-        where exists (
-            select 1 from unnest(gaps.fields) as field where field = any(l.fills) and field <> all(coalesce(o.fields, '{}'))
-        )
-    ),
-
-    next_lookups as (
-        select distinct on (l.queue_id) l.*
-        from wanted_lookups as l
-        where not l.is_given_up
-        order by l.queue_id, l."position"
-    ),
-
-    given_up as (
-        select l.queue_id, jsonb_object_agg(l.provider, l.wait_reason) as reasons
-        from wanted_lookups as l
-        where l.is_given_up
-        group by l.queue_id
     ),
 
     records as (
@@ -141,34 +141,33 @@ as $$
     select
         q.id,
         case
-            when next_lookup.provider is not null then 'pending'
+            when asked.provider is not null then 'pending'
             when o.proposals is not null or o.has_alternatives then 'needs_review'
             when coalesce(best.confidence, 'none') >= 'medium' or q.fields_applied <> '{}' then 'completed'
             else 'skipped'
         end::enrichment.queue_status,
         coalesce(best.confidence, 'none'), coalesce(o.applied, '{}'),
-        case when next_lookup.provider is not null then coalesce(next_lookup.wait_reason, 'next_lookup') end,
-        case when next_lookup.wait_reason is not null then next_lookup.available_at else now() end,
+        case when asked.provider is not null then coalesce(asked.wait_reason, 'next_lookup') end,
+        case when asked.wait_reason is not null then asked.available_at else now() end,
         case
             when d.details is not null then d.details
-            when next_lookup.provider is null then '{"sentence": "no provider knows this book"}'
+            when asked.provider is null then '{"sentence": "no provider knows this book"}'
             else '{}'
         end
         || jsonb_strip_nulls(jsonb_build_object(
-            'proposals', o.proposals, 'not_asked', case when next_lookup.provider is null then g.reasons end
+            'proposals', o.proposals, 'not_asked', case when asked.provider is null then l.not_asked end
         )),
         r.providers,
-        case when next_lookup.provider is not null then jsonb_build_object(
-            'provider', next_lookup.provider, 'kind', next_lookup.kind, 'key', next_lookup.key, 'title', next_lookup.title,
-            'author', next_lookup.author
+        case when asked.provider is not null then jsonb_build_object(
+            'provider', asked.provider, 'kind', asked.kind, 'key', asked.key, 'title', asked.title, 'author', asked.author
         ) end
     from public.enrichment_queue as q
-    left join offered as o on o.queue_id = q.id
+    left join enrichment.offers_by_row(reach_verdicts.offers) as o on o.queue_id = q.id
     left join best on best.queue_id = q.id
     left join enrichment.describe_candidates(reach_verdicts.books, reach_verdicts.offers) as d on d.queue_id = q.id
-    left join next_lookups as next_lookup on next_lookup.queue_id = q.id
-    left join given_up as g on g.queue_id = q.id
+    left join enrichment.lookups_to_come(reach_verdicts.queue_ids, reach_verdicts.offers) as l on l.queue_id = q.id
     left join records as r on r.queue_id = q.id
+    cross join lateral (select (l.next_lookup).*) as asked
     where q.id = any(reach_verdicts.queue_ids)
 $$;
 comment on function enrichment.reach_verdicts(uuid[], enrichment.scored_book[], enrichment.offered_value[]) is
