@@ -76,6 +76,62 @@ $$;
 comment on function enrichment.weigh_covers(enrichment.answered_cover[]) is
 'Whether each stored image may take its work''s cover: over_budget where the total would pass cover_budget_bytes, url_changed, locked, or applied. The caller holds the locks.';
 
+create function enrichment.count_images(elements enrichment.answered_cover[], verdicts enrichment.cover_verdict[])
+returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    with stored as (
+        insert into enrichment.stored_covers (sha256, storage_path, bytes, width, height)
+        select distinct on (e.sha256) e.sha256, e.storage_path, e.bytes, e.width, e.height
+        from unnest(count_images.elements) as e
+        join unnest(count_images.verdicts) as v on v.cover_id = e.cover_id and v.outcome <> 'over_budget'
+        order by e.sha256
+        on conflict do nothing
+        returning bytes
+    )
+
+    update enrichment.cover_storage as u
+    set images = u.images + added.images, bytes = u.bytes + added.bytes
+    from (select count(*) as images, coalesce(sum(stored.bytes), 0) as bytes from stored) as added
+    where added.images > 0;
+end
+$$;
+comment on function enrichment.count_images(enrichment.answered_cover[], enrichment.cover_verdict[]) is
+'Notes the images that are new, whatever became of their covers, unless they are over budget. The caller holds the lock of cover_storage.';
+
+create function enrichment.close_covers(elements enrichment.answered_cover[], verdicts enrichment.cover_verdict[])
+returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    update enrichment.cover_queue as c
+    set status = case
+            when v.outcome = 'applied' then 'completed' when v.outcome = 'over_budget' then 'pending' else 'skipped'
+        end::enrichment.queue_status,
+        sha256 = case when v.outcome = 'applied' then e.sha256 end,
+        last_error = case
+            when v.outcome = 'url_changed' then 'the work shows another cover now' when v.outcome = 'locked' then 'the cover was locked'
+        end,
+        attempt_count = c.attempt_count - (v.outcome = 'over_budget')::integer,
+        wait_reason = case when v.outcome = 'over_budget' then 'storage_budget' end,
+        next_attempt_after = case when v.outcome = 'over_budget' then 'infinity' else c.next_attempt_after end,
+        finished_at = case when v.outcome <> 'over_budget' then now() end,
+        claim_token = null, updated_at = now()
+    from unnest(close_covers.elements) as e
+    join unnest(close_covers.verdicts) as v on v.cover_id = e.cover_id
+    where c.id = e.cover_id;
+
+    -- A cover that changed meanwhile may be one to store as well.
+    perform enrichment.queue_covers(array_agg(c.work_id), null)
+    from unnest(close_covers.verdicts) as v
+    join enrichment.cover_queue as c on c.id = v.cover_id
+    where v.outcome = 'url_changed';
+end
+$$;
+comment on function enrichment.close_covers(enrichment.answered_cover[], enrichment.cover_verdict[]) is
+'Ends the rows as their verdicts say; those over budget wait, and a work that shows another cover by now gets in line with that one.';
+
 create function enrichment.swap_covers(elements enrichment.answered_cover[], verdicts enrichment.cover_verdict[])
 returns void
 language plpgsql set search_path = ''
@@ -86,21 +142,6 @@ declare
         where a.attrelid = 'public.works'::regclass and a.attname = 'default_cover_storage_path' and not a.attisdropped
     );
 begin
-    with stored as (
-        insert into enrichment.stored_covers (sha256, storage_path, bytes, width, height)
-        select distinct on (e.sha256) e.sha256, e.storage_path, e.bytes, e.width, e.height
-        from unnest(swap_covers.elements) as e
-        join unnest(swap_covers.verdicts) as v on v.cover_id = e.cover_id and v.outcome <> 'over_budget'
-        order by e.sha256
-        on conflict do nothing
-        returning bytes
-    )
-
-    update enrichment.cover_storage as u
-    set images = u.images + added.images, bytes = u.bytes + added.bytes
-    from (select count(*) as images, coalesce(sum(stored.bytes), 0) as bytes from stored) as added
-    where added.images > 0;
-
     -- A host without the column has nowhere to note the path, and static SQL would not compile there.
     execute
         'update public.works as w set default_cover_url = e.cover_url, updated_at = now()'
@@ -121,29 +162,10 @@ begin
     join unnest(swap_covers.verdicts) as v on v.cover_id = e.cover_id and v.outcome = 'applied'
     join enrichment.cover_queue as c on c.id = e.cover_id
     left join public.enrichment_queue as q on q.id = c.queue_id;
-
-    update enrichment.cover_queue as c
-    set status = case v.outcome when 'applied' then 'completed' when 'over_budget' then 'pending' else 'skipped' end::enrichment.queue_status,
-        sha256 = case when v.outcome = 'applied' then e.sha256 end,
-        last_error = case v.outcome when 'url_changed' then 'the work shows another cover now' when 'locked' then 'the cover was locked' end,
-        attempt_count = c.attempt_count - (v.outcome = 'over_budget')::integer,
-        wait_reason = case when v.outcome = 'over_budget' then 'storage_budget' end,
-        next_attempt_after = case when v.outcome = 'over_budget' then 'infinity' else c.next_attempt_after end,
-        finished_at = case when v.outcome <> 'over_budget' then now() end,
-        claim_token = null, updated_at = now()
-    from unnest(swap_covers.elements) as e
-    join unnest(swap_covers.verdicts) as v on v.cover_id = e.cover_id
-    where c.id = e.cover_id;
-
-    -- A cover that changed meanwhile may be one to store as well.
-    perform enrichment.queue_covers(array_agg(c.work_id), null)
-    from unnest(swap_covers.verdicts) as v
-    join enrichment.cover_queue as c on c.id = v.cover_id
-    where v.outcome = 'url_changed';
 end
 $$;
 comment on function enrichment.swap_covers(enrichment.answered_cover[], enrichment.cover_verdict[]) is
-'Counts the images, swaps and logs the URLs of those applied, and closes the rows; those over budget wait. The caller holds the locks.';
+'Swaps and logs the URLs of the covers that are applied. The caller holds the locks.';
 
 create function enrichment.settle_covers(elements enrichment.answered_cover[])
 returns setof enrichment.cover_verdict
@@ -176,7 +198,9 @@ begin
 
     perform 1 from enrichment.cover_storage for update;
     select array_agg(v) into verdicts from enrichment.weigh_covers(fenced) as v;
+    perform enrichment.count_images(fenced, verdicts);
     perform enrichment.swap_covers(fenced, verdicts);
+    perform enrichment.close_covers(fenced, verdicts);
     return query select v.* from unnest(verdicts) as v;
 exception
     when others then
