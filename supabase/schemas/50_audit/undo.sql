@@ -176,21 +176,18 @@ begin
 end
 $$;
 
-create function enrichment.undo_import_impl(import_id uuid)
-returns setof enrichment.undo_outcome
-language plpgsql security definer set search_path = '' set jit = off
+create function enrichment.lock_import_rows(import_id uuid)
+returns uuid[]
+language plpgsql set search_path = ''
 as $$
 declare
-    held uuid[];
-    filled_works uuid[];
-    lines integer;
+    locked_ids uuid[];
 begin
-    perform enrichment.refuse_foreign_import(undo_import_impl.import_id);
     with locked as (
         select q.id
         from public.enrichment_queue as q
-        where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = undo_import_impl.import_id)
-            and q.import_id = undo_import_impl.import_id and q.undone_at is null and case q.status
+        where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = lock_import_rows.import_id)
+            and q.import_id = lock_import_rows.import_id and q.undone_at is null and case q.status
                 when 'in_progress' then false
                 when 'pending' then q.trigger_source = 'post_import'
                 when 'needs_review' then true
@@ -201,37 +198,74 @@ begin
         for update
     )
 
-    select coalesce(array_agg(l.id), '{}') into held from locked as l;
+    select coalesce(array_agg(l.id), '{}') into locked_ids from locked as l;
+    return locked_ids;
+end
+$$;
+comment on function enrichment.lock_import_rows(uuid) is
+'Locks up to 1,000 queue rows of an import that an undo takes back: not those a worker has in hand, nor those that were asked for again.';
 
+create function enrichment.filled_works(import_id uuid, queue_ids uuid[])
+returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        with filled as (
+            select distinct w.work_id
+            from enrichment.logged_writes(null, filled_works.import_id, array(
+                select r.work_id from enrichment.import_rows as r where r.import_id = filled_works.import_id
+            )) as w
+        ),
+
+        own as (
+            select q.work_id from public.enrichment_queue as q where q.id = any(filled_works.queue_ids)
+        ),
+
+        others as (
+            select f.work_id from filled as f
+            where f.work_id not in (select o.work_id from own as o)
+            order by f.work_id
+            limit 1000 - cardinality(filled_works.queue_ids)
+        )
+
+        select array_agg(f.work_id)
+        from filled as f
+        where f.work_id in (select o.work_id from own as o union all select o.work_id from others as o)
+    );
+end
+$$;
+comment on function enrichment.filled_works(uuid, uuid[]) is
+'Works that an import''s own columns filled: those of these queue rows, and of other books as many as there is room for lines.';
+
+create function enrichment.undo_import_impl(import_id uuid)
+returns setof enrichment.undo_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    held uuid[];
+    lines integer;
+begin
+    perform enrichment.refuse_foreign_import(undo_import_impl.import_id);
+    held := enrichment.lock_import_rows(undo_import_impl.import_id);
     -- Those not begun yet would fill the books after all. They take the way of a claim that finds nothing.
     update public.enrichment_queue as q
     set status = 'in_progress', claim_token = gen_random_uuid(), claimed_by = 'undo_import', wait_reason = null, started_at = now()
     where q.id = any(held) and q.status = 'pending';
 
-    -- Of other books as many as there is room for lines.
-    with filled as (
-        select distinct w.work_id
-        from enrichment.logged_writes(null, undo_import_impl.import_id, array(
-            select r.work_id from enrichment.import_rows as r where r.import_id = undo_import_impl.import_id
-        )) as w
-    ),
-
-    others as (
-        select f.work_id from filled as f
-        where f.work_id not in (select q.work_id from public.enrichment_queue as q where q.id = any(held))
-        order by f.work_id
-        limit 1000 - cardinality(held)
-    )
-
-    select array_agg(f.work_id) into filled_works
-    from filled as f
-    where f.work_id in (select q.work_id from public.enrichment_queue as q where q.id = any(held)) or f.work_id in (select o.work_id from others as o);
-
-    return query select o.* from enrichment.undo_rows(held, undo_import_impl.import_id, filled_works, enrichment.acting_reader()) as o;
+    return query
+    select o.*
+    from enrichment.undo_rows(
+        held, undo_import_impl.import_id, enrichment.filled_works(undo_import_impl.import_id, held), enrichment.acting_reader()
+    ) as o;
     get diagnostics lines = row_count;
     return query
-    select q.id, q.work_id, q.status, '{}'::text[], '{}'::text[],
-        case q.status when 'in_progress' then 'a worker has it in hand: undo the import again when it has ended' else 'it was asked for again since: undo it by itself once it has ended' end
+    select
+        q.id, q.work_id, q.status, '{}'::text[], '{}'::text[],
+        case
+            when q.status = 'in_progress' then 'a worker has it in hand: undo the import again when it has ended'
+            else 'it was asked for again since: undo it by itself once it has ended'
+        end
     from public.enrichment_queue as q
     where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = undo_import_impl.import_id)
         and q.import_id = undo_import_impl.import_id and q.is_open
