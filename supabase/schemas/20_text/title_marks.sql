@@ -47,7 +47,8 @@ returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 begin
-    if string_to_array(omnibus_mark.folded, ' ') && '{trilogy,omnibus,compendium,deluxe,box,boxed,boxset,bundle,duology,tetralogy,quartet,quintet,anthology,
+    if string_to_array(omnibus_mark.folded, ' ') && '{trilogy,omnibus,compendium,deluxe,box,boxed,boxset,bundle,duology,tetralogy,quartet,
+        quintet,anthology,
         complete,collected,other,selected,books,bks,volumes,vols}'::text[] or omnibus_mark.folded like '% in 1%'
     then
         return substring(

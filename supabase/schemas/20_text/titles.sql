@@ -47,14 +47,15 @@ declare
     english text;
 begin
     if glossary ?| words then
-        select string_agg(coalesce(glossary ->> word, word), ' ' order by place) into english from unnest(words) with ordinality as u (word, place);
+        select string_agg(coalesce(glossary ->> word, word), ' ' order by place) into english
+        from unnest(words) with ordinality as u (word, place);
         words := string_to_array(enrichment.fold_numbers(english), ' ');
     end if;
     words := array(
         select word collate "C"
         from unnest(words) as word
-        where word <> all('{the,a,an,of,on,in,to,and,for,with,by,from,at,de,la,le,les,l,d,du,des,au,aux,en,el,los,las,lo,del,un,une,una,ein,eine,
-        y,et,und,der,die,das,den,im,von,zum,zur,il,gli,di,della,dell,delle,dello,do,da,dos,og,и,в}'::text[])
+        where word <> all('{the,a,an,of,on,in,to,and,for,with,by,from,at,de,la,le,les,l,d,du,des,au,aux,en,el,los,las,lo,del,un,
+            une,una,ein,eine,y,et,und,der,die,das,den,im,von,zum,zur,il,gli,di,della,dell,delle,dello,do,da,dos,og,и,в}'::text[])
         order by 1
     );
     return case when cardinality(words) = 0 then string_to_array(title_words.folded, ' ') else words end;
@@ -118,8 +119,9 @@ begin
         if pieces is not null then
             piece := enrichment.fold_numbers(enrichment.fold_text(piece));
         end if;
-        if piece like any('{%edition,%unabridged,%revised,%expanded,%updated,%illustrated,% the,% les,%stories of %,%poems of %,%poetry of %,
-            %works of %,%tales of %,%plays of %,%essays of %,%writings of %,%stories by %,%poems by %,%works by %,%plays by %,%essays by %}')
+        if piece like any('{%edition,%unabridged,%revised,%expanded,%updated,%illustrated,% the,% les,%stories of %,%poems of %,
+            %poetry of %,%works of %,%tales of %,%plays of %,%essays of %,%writings of %,%stories by %,%poems by %,%works by %,%plays by %,
+            %essays by %}')
         then
             piece := regexp_replace(
                 piece,
@@ -161,7 +163,9 @@ begin
             rest := concat_ws(' ', rest, case when remark like '% / %' then 'omnibus' end, folded);
         elsif series[2] is null then
             series := array[
-                enrichment.bare_title(coalesce(volume[1], case when volume[3] like any('{of %,in %}') then substr(volume[3], 4) end, volume[3], '')),
+                enrichment.bare_title(coalesce(
+                    volume[1], case when volume[3] like any('{of %,in %}') then substr(volume[3], 4) end, volume[3], ''
+                )),
                 replace(replace(volume[2], ' to ', '-'), 'p', '.'),
                 case when remark like '%: %'
                     then (enrichment.read_volume(enrichment.fold_numbers(enrichment.fold_text(split_part(remark, ': ', -1)))))[1]
@@ -195,7 +199,8 @@ begin
             end if;
         elsif volume is not null and (volume[1] is null or volume[3] is null) then
             if volume[3] is null and (
-                volume[2] like '% to %' or not segment like any('{%no %,%number %}') and (volume[1] is not null or segment not like '%book%')
+                volume[2] like '% to %' or not segment like any('{%no %,%number %}')
+                and (volume[1] is not null or segment not like '%book%')
             ) then
                 parts.volume := replace(volume[2], ' to ', '-');
             end if;
@@ -204,7 +209,9 @@ begin
             end if;
             segment := case when volume[3] like 'of %' or volume[3] like 'in %' then '' else coalesce(volume[1], volume[3], '') end;
         end if;
-        parts.series_number := coalesce(parts.series_number, case when volume[1] is null or volume[3] is null then replace(volume[2], ' to ', '-') end);
+        parts.series_number := coalesce(
+            parts.series_number, case when volume[1] is null or volume[3] is null then replace(volume[2], ' to ', '-') end
+        );
         if cardinality(kept) > 0 and enrichment.is_weak_subtitle(segment) then
             segment := '';
         end if;

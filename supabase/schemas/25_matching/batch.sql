@@ -30,7 +30,7 @@ comment on function enrichment.merge_values(jsonb[]) is 'Objects laid over each 
 
 create function enrichment.scored_pairs(queue_ids uuid[], with_rejected boolean)
 returns table (
-    queue_id uuid, provider text, work_key text, title text, author_names text [], work_values jsonb, edition_values jsonb, isbn text,
+    queue_id uuid, provider text, work_key text, title text, author_names text[], work_values jsonb, edition_values jsonb, isbn text,
     title_parts enrichment.title_parts, author_parts enrichment.author_parts, source_record jsonb, rejection text, title_score integer,
     author_score integer, isbn_score integer, is_same_edition boolean
 )

@@ -50,7 +50,7 @@ comment on function enrichment.compare_with_best(enrichment.scored_book[]) is
 'Each book that may be the one, beside the first of its row: is_near where title and author fit as well (a point apart at most), equal ISBN or none on both sides; is_same where both are one book.';
 
 create function enrichment.weigh_rivals(books enrichment.scored_book[])
-returns table (queue_id uuid, best_place integer, same_places integer [], rival_places integer [], agreement text [])
+returns table (queue_id uuid, best_place integer, same_places integer[], rival_places integer[], agreement text[])
 language sql stable set search_path = ''
 as $$
     with beside_best as materialized (
@@ -72,9 +72,7 @@ as $$
     ),
 
     winners as (
-        select distinct on (c.queue_id) c.queue_id, c.place, c.same_places, c.providers
-        from competitors as c
-        order by c.queue_id, c.providers desc, c.place
+        select distinct on (c.queue_id) c.* from competitors as c order by c.queue_id, c.providers desc, c.place
     ),
 
     opponents as (
@@ -102,7 +100,8 @@ as $$
         group by b.queue_id, w.place, w.same_places
     )
 
-    select c.queue_id, c.best_place, c.same_places, r.places, case when count(distinct b.provider) > 1 then array_agg(distinct b.provider) end
+    select
+        c.queue_id, c.best_place, c.same_places, r.places, case when count(distinct b.provider) > 1 then array_agg(distinct b.provider) end
     from choices as c
     join beside_best as best on best.queue_id = c.queue_id and best.place = c.best_place
     join beside_best as b on b.queue_id = c.queue_id and b.place = any(c.same_places) and b.tier = best.tier
@@ -145,7 +144,8 @@ as $$
         b.is_rival
     from unnest(offer_values.books) as b
     join public.enrichment_queue as q on q.id = b.queue_id
-    join enrichment.wanted_fields(array(select scored.queue_id from unnest(offer_values.books) as scored)) as gaps on gaps.queue_id = b.queue_id
+    join enrichment.wanted_fields(array(select scored.queue_id from unnest(offer_values.books) as scored)) as gaps
+        on gaps.queue_id = b.queue_id
     cross join enrichment.settings as s
     cross join lateral jsonb_each_text(b."values") as v
     where (b.is_rival or (b.place_at_provider = 1 and (b.confidence >= 'medium' or (b.confidence = 'low' and b.place = 1))))

@@ -185,7 +185,8 @@ begin
     if enqueue_enrichment_impl.trigger_source is null
         or enqueue_enrichment_impl.trigger_source <> all(enum_range(null::enrichment.trigger_source)::text[]) then
         perform enrichment.refuse(
-            'PT422', format('unknown trigger_source %s', enqueue_enrichment_impl.trigger_source), 'use post_import, manual_bulk or scheduled'
+            'PT422', format('unknown trigger_source %s', enqueue_enrichment_impl.trigger_source),
+            'use post_import, manual_bulk or scheduled'
         );
     end if;
     if enqueue_enrichment_impl.priority not between 0 and 1000 then
@@ -193,13 +194,16 @@ begin
     end if;
     if enqueue_enrichment_impl.triggered_by is not null
         and not exists (select 1 from public.users as u where u.id = enqueue_enrichment_impl.triggered_by) then
-        perform enrichment.refuse('PT404', format('no user %s', enqueue_enrichment_impl.triggered_by), 'triggered_by is an id of public.users, or null');
+        perform enrichment.refuse(
+            'PT404', format('no user %s', enqueue_enrichment_impl.triggered_by), 'triggered_by is an id of public.users, or null'
+        );
     end if;
     return query
     select * from enrichment.enqueue_works(
         enqueue_enrichment_impl.work_ids, null, enqueue_enrichment_impl.trigger_source::enrichment.trigger_source,
         enqueue_enrichment_impl.triggered_by,
-        coalesce(enqueue_enrichment_impl.priority, case when enqueue_enrichment_impl.trigger_source = 'manual_bulk' then 50 else 100 end), null
+        coalesce(enqueue_enrichment_impl.priority, case when enqueue_enrichment_impl.trigger_source = 'manual_bulk' then 50 else 100 end),
+        null
     );
 end
 $$;

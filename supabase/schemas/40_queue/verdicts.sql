@@ -43,7 +43,8 @@ as $$
     -- Materialized, or explain_match would run once per mention.
     with explained as materialized (
         select
-            b.queue_id, b.provider, b.work_key, b.title, b.authors, b.source_record, b.title_score, b.author_score, b.isbn_score, b.confidence,
+            b.queue_id, b.provider, b.work_key, b.title, b.authors, b.source_record, b.title_score, b.author_score, b.isbn_score,
+            b.confidence,
             b.place, b.is_contested, b.is_rival, b.agreement, b."values" ->> 'work.cover_url' as cover_url,
             b.provider || ':' || b.work_key as candidate,
             enrichment.explain_match(w.title_parts, b.title_parts, w.author_parts, b.author_parts, b.isbn_score) as match
@@ -68,7 +69,8 @@ as $$
             'candidates', jsonb_agg(jsonb_build_object(
                 'candidate', e.candidate, 'provider', e.provider, 'work_key', e.work_key, 'title', e.title, 'authors', e.authors,
                 'title_score', e.title_score, 'author_score', e.author_score, 'isbn_score', e.isbn_score, 'confidence', e.confidence,
-                'sentence', e.match -> 'sentence', 'parts', case when e.place = 1 or e.confidence >= 'low' then enrichment.compact_parts(e.match -> 'parts') end,
+                'sentence', e.match -> 'sentence',
+                'parts', case when e.place = 1 or e.confidence >= 'low' then enrichment.compact_parts(e.match -> 'parts') end,
                 'source_record', e.source_record, 'source_url', enrichment.source_url(e.provider, e.work_key), 'cover_url', e.cover_url,
                 'values', case when e.is_rival or (e.is_contested and e.place = 1) then c."values" end
             ) order by e.place),
@@ -83,7 +85,7 @@ comment on function enrichment.describe_candidates(enrichment.scored_book[], enr
 'What match_details says of each row''s five best candidates and of all rivals: every part of every score, a sentence, where to look at the book, and what a rival would fill.';
 
 create function enrichment.offers_by_row(offers enrichment.offered_value[])
-returns table (queue_id uuid, fields text [], applied text [], proposals jsonb, has_alternatives boolean)
+returns table (queue_id uuid, fields text[], applied text[], proposals jsonb, has_alternatives boolean)
 language sql immutable set search_path = ''
 as $$
     select
@@ -250,7 +252,8 @@ exception
             -- Two transactions stood in each other's way: no fault of this row, so no attempt.
             return query
             update public.enrichment_queue as q
-            set status = 'pending', attempt_count = q.attempt_count - 1, wait_reason = 'backoff', next_attempt_after = now() + interval '5 seconds',
+            set status = 'pending', attempt_count = q.attempt_count - 1, wait_reason = 'backoff',
+                next_attempt_after = now() + interval '5 seconds',
                 last_error = sqlstate || ': ' || sqlerrm, claim_token = null, updated_at = now()
             where q.id = resolve_claimed.queue_ids[1]
             returning q.id, q.work_id, q.status, q.confidence, '{}'::text[], q.wait_reason, q.last_error;

@@ -30,7 +30,8 @@ begin
     ) then
         execute
             'update public.works as w set default_cover_storage_path = null from unnest($1) as v'
-            || ' where v.is_ours and v.field = ''work.cover_url'' and w.id = v.work_id and w.default_cover_storage_path = any(v.storage_paths)'
+            || ' where v.is_ours and v.field = ''work.cover_url'' and w.id = v.work_id'
+            || ' and w.default_cover_storage_path = any(v.storage_paths)'
         using forget_covers.written;
     end if;
 end
@@ -44,8 +45,10 @@ language sql set search_path = ''
 as $$
     with changes as (
         select
-            v.queue_id, v.work_id, max(v.edition_id::text)::uuid as edition_id, array_agg(v.field order by v.field) filter (where not v.is_ours) as kept,
-            coalesce(jsonb_object_agg(v.field, jsonb_build_object('old', v.present, 'new', v.previous)) filter (where v.is_ours), '{}') as fields,
+            v.queue_id, v.work_id, max(v.edition_id::text)::uuid as edition_id,
+            array_agg(v.field order by v.field) filter (where not v.is_ours) as kept,
+            coalesce(jsonb_object_agg(v.field, jsonb_build_object('old', v.present, 'new', v.previous)) filter (where v.is_ours), '{}')
+            as fields,
             coalesce(jsonb_object_agg(v.field, v.present) filter (where v.is_ours), '{}') as previous
         from unnest(log_undo.written) as v
         group by v.queue_id, v.work_id
@@ -68,7 +71,8 @@ as $$
     select
         s.id, s.work_id, s.edition_id, s.import_id, 'undone', s.confidence, coalesce(s.fields, '{}'), coalesce(s.previous, '{}'),
         jsonb_strip_nulls(jsonb_build_object(
-            'sentence', case when s.kept is null then 'undone' else 'undone, but for what was changed since' end, 'fields_kept', to_jsonb(s.kept)
+            'sentence', case when s.kept is null then 'undone' else 'undone, but for what was changed since' end,
+            'fields_kept', to_jsonb(s.kept)
         )),
         log_undo.actor
     from subjects as s
@@ -127,14 +131,16 @@ begin
 
     return query
     with first_rows as (
-        select distinct on (q.work_id) q.work_id, q.id from public.enrichment_queue as q where q.id = any(undo_rows.queue_ids) order by q.work_id, q.id
+        select distinct on (q.work_id) q.work_id, q.id
+        from public.enrichment_queue as q where q.id = any(undo_rows.queue_ids) order by q.work_id, q.id
     ),
 
     -- What the import's own columns filled is told on the line of the book's queue row, where there is one.
     undone as (
         select
             coalesce(v.queue_id, f.id) as line_id, v.work_id,
-            array_agg(v.field order by v.field) filter (where v.is_ours) as restored, array_agg(v.field order by v.field) filter (where not v.is_ours) as kept
+            array_agg(v.field order by v.field) filter (where v.is_ours) as restored,
+            array_agg(v.field order by v.field) filter (where not v.is_ours) as kept
         from unnest(written) as v
         left join first_rows as f on f.work_id = v.work_id
         group by 1, 2
@@ -162,7 +168,9 @@ declare
 begin
     select * into undone from public.enrichment_queue as q where q.id = undo_enrichment_impl.queue_id for update;
     if not found then
-        perform enrichment.refuse('PT404', format('no queue row %s', undo_enrichment_impl.queue_id), 'see list_enrichment(); old ones are pruned');
+        perform enrichment.refuse(
+            'PT404', format('no queue row %s', undo_enrichment_impl.queue_id), 'see list_enrichment(); old ones are pruned'
+        );
     elsif not enrichment.may_undo(reader, undone) then
         perform enrichment.refuse('PT403', format('queue row %s is not yours to undo', undone.id), 'whoever triggered or approved it may');
     elsif undone.is_open then

@@ -133,7 +133,7 @@ begin
         returning f.entity_id, f.field
     ),
 
-    accepted as (select o.* from offered as o join filled as f using (entity_id, field)),
+    accepted as (select o.* from offered as o join filled using (entity_id, field)),
 
     works_filled as (
         update public.works as w

@@ -28,7 +28,8 @@ as $$
             when element.value ->> 'storage_path' is distinct from 'openlibrary/' || left(element.value ->> 'sha256', 32) || '.webp'
                 then 'storage_path is not openlibrary/<32 digits of sha256>.webp'
             when coalesce(element.value ->> 'cover_url', '') !~ '^https?://[^/@\s]+/storage/v1/object/public/covers/[^\s]+$'
-                or right(element.value ->> 'cover_url', length(element.value ->> 'storage_path') + 1) <> '/' || (element.value ->> 'storage_path')
+                or right(element.value ->> 'cover_url', length(element.value ->> 'storage_path') + 1)
+                    <> '/' || (element.value ->> 'storage_path')
                 then 'cover_url is not the public URL of storage_path'
             when bytes is null then format('bytes is not between 1 and %s (cover_image_bytes)', s.cover_image_bytes)
             when width is null or height is null then 'width or height is not between 2 and 4,000'
@@ -210,7 +211,10 @@ exception
             return query
             select s.cover_id, 'failed'
             from enrichment.end_cover_attempts(array(
-                select c.id from enrichment.cover_queue as c where c.id = this_one.cover_id and c.claim_token = this_one.claim_token for update
+                select c.id
+                from enrichment.cover_queue as c
+                where c.id = this_one.cover_id and c.claim_token = this_one.claim_token
+                for update
             ), sqlstate || ': ' || sqlerrm, 'backoff', false) as s;
         else
             foreach this_one in array settle_covers.elements loop
@@ -232,7 +236,8 @@ declare
 begin
     if jsonb_typeof(apply_covers_impl.results) is distinct from 'array' then
         perform enrichment.refuse(
-            'PT422', 'results is not a JSON array', 'send [{"cover_id", "claim_token", "sha256", "storage_path", "cover_url", "bytes", "width", "height"}]'
+            'PT422', 'results is not a JSON array',
+            'send [{"cover_id", "claim_token", "sha256", "storage_path", "cover_url", "bytes", "width", "height"}]'
         );
     end if;
     perform enrichment.refuse_long_list(jsonb_array_length(apply_covers_impl.results));

@@ -71,8 +71,8 @@ begin
     end if;
 
     -- From here on claims take turns.
-    perform 1 from enrichment.cover_storage as u for update;
-    select * into gate from enrichment.cover_gate as g;
+    perform 1 from enrichment.cover_storage for update;
+    select * into gate from enrichment.cover_gate;
     if gate.wait_reason is not null then
         perform enrichment.postpone_covers(gate.available_at, gate.wait_reason);
         return;

@@ -13,7 +13,8 @@ begin
         select c.oid::regclass
         from pg_catalog.pg_class as c
         where c.oid in (to_regclass('public.users'), 'enrichment.settings'::regclass, 'enrichment.providers'::regclass)
-            and (c.reltuples < 0 or (c.reltuples = 0 and pg_catalog.pg_relation_size(c.oid) > 0)) and pg_catalog.pg_has_role(c.relowner, 'usage')
+            and (c.reltuples < 0 or (c.reltuples = 0 and pg_catalog.pg_relation_size(c.oid) > 0))
+            and pg_catalog.pg_has_role(c.relowner, 'usage')
     loop
         execute format('analyze %s', small);
     end loop;
