@@ -94,7 +94,7 @@ pytest: venv ## the tests in tests (ARGS='-k name' picks some)
 	@$(STACK) guard
 	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 10)
 
-lint: venv ## sqlfluff, ruff, mypy, plpgsql_check, supabase db lint, db advisors
+lint: venv ## ruff, mypy, biome, sqlfluff (bodies too), sizes, plpgsql_check, supabase db lint, db advisors
 	@$(CHECKS) lint
 
 bench: venv ## how long the sweep takes beside plain UPDATE statements (JSON=path writes the figures)

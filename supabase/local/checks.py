@@ -18,11 +18,15 @@ from pathlib import Path
 
 import psycopg
 
-from packages import LOCAL, ROOT, PlatformError, node, say, supabase_cli
+from bodies import too_long, write_bare
+from packages import LOCAL, ROOT, PlatformError, biome, say, supabase_cli
 from postgres import DEBIAN, MAJORS, Postgres
 from stack import Stack, refuse_foreign_project
 
 PGTAP = ROOT / "supabase" / "tests"
+SCHEMAS = ROOT / "supabase" / "schemas"
+PAGE = ROOT / "python_client" / "book_enrichment" / "web" / "static"
+BARE = LOCAL / "bodies"
 HELPERS = PGTAP / "helpers.sql"
 SHOWN_SLOWEST = 10  # as pytest's --durations in the Makefile
 TIMED = re.compile(r"\[[\d:]+\] (\S+) \.+ ok +(\d+) ms\b")  # how pg_prove --timer tells of a file
@@ -171,8 +175,13 @@ def lint() -> list[str]:
     step("ruff check", program("ruff", "check", "--quiet", "--output-format=concise"))
     step("ruff format", program("ruff", "format", "--quiet", "--check"))
     step("mypy", program("mypy"))
-    step("node --check", _scripts_are_modules)
-    step("sqlfluff", program("sqlfluff", "lint", "--disable-progress-bar", "supabase/schemas"))
+    step("biome", lambda: _run_quietly(biome_command(PAGE)))
+    step("sizes", _is_readable)
+    sqlfluff = ("sqlfluff", "lint", "--disable-progress-bar")
+    step("sqlfluff", program(*sqlfluff, "supabase/schemas"))
+    write_bare(SCHEMAS, BARE)
+    # Whether a body can be parsed is for Postgres to say, which knows more SQL.
+    step("sqlfluff in bodies", program(*sqlfluff, "--ignore", "parsing", "--processes", "2", str(BARE)))
     with migrated_database() as (stack, url):
         step("plpgsql_check", lambda: _plpgsql_check(stack))
         target = [f"--remote={url}?sslmode=disable", "--yes", "--agent=no", f"--workdir={ROOT}"]
@@ -183,6 +192,12 @@ def lint() -> list[str]:
         level = ["--level", "warn", "--fail-on", "warn"]
         step("supabase db advisors", lambda: _run_quietly([*cli, "db", "advisors", *target, *level]))
     return failed
+
+
+def biome_command(scripts: Path) -> list[str]:
+    """What lints the scripts in a folder."""
+    configuration = ROOT / "supabase" / "local" / "javascript.json"
+    return [str(biome()), "lint", f"--config-path={configuration}", "--error-on-warnings", str(scripts)]
 
 
 def lowest() -> list[str]:
@@ -216,16 +231,12 @@ def lowest() -> list[str]:
     return [] if subprocess.run(command, cwd=ROOT).returncode == 0 else ["pytest with the lowest versions"]
 
 
-def _scripts_are_modules() -> bool:
-    """The page has no build step that would find a slip."""
-    passed = True
-    for file in sorted((ROOT / "python_client" / "book_enrichment" / "web" / "static").rglob("*.js")):
-        command = [str(node()), "--check", "--input-type=module"]
-        done = subprocess.run(command, stdin=file.open("rb"), capture_output=True, text=True)
-        if done.returncode != 0:
-            print(f"{file.relative_to(ROOT)}: {done.stderr}", flush=True)
-            passed = False
-    return passed
+def _is_readable() -> bool:
+    """Whether no line, function or file that people read is too long."""
+    pages = (script for script in PAGE.rglob("*.js") if "vendor" not in script.parts)
+    findings = [finding for file in sorted([*SCHEMAS.rglob("*.sql"), *pages]) for finding in too_long(file)]
+    print(*findings, sep="\n", end="\n" if findings else "", flush=True)
+    return not findings
 
 
 def _plpgsql_check(stack: Stack) -> bool:

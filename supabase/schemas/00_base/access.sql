@@ -36,7 +36,9 @@ begin
     if reader is not null and not exists (
         select 1 from public.library_items as i where i.user_id = reader and i.work_id = refuse_foreign_work.work_id
     ) then
-        perform enrichment.refuse('PT403', format('work %s is not in your library', refuse_foreign_work.work_id), 'add it to the library first');
+        perform enrichment.refuse(
+            'PT403', format('work %s is not in your library', refuse_foreign_work.work_id), 'add it to the library first'
+        );
     end if;
 end
 $$;

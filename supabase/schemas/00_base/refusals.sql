@@ -34,7 +34,9 @@ language plpgsql stable set search_path = ''
 as $$
 begin
     if refuse_bad_page.page_size is null or refuse_bad_page.page_size not between 1 and 1000 then
-        perform enrichment.refuse('PT422', 'page_size is not between 1 and 1,000', 'PostgREST cuts replies at 1,000 rows; ask for the next page');
+        perform enrichment.refuse(
+            'PT422', 'page_size is not between 1 and 1,000', 'PostgREST cuts replies at 1,000 rows; ask for the next page'
+        );
     end if;
 end
 $$;

@@ -1,5 +1,5 @@
--- A title taken apart: main title, subtitle, series, volume, and the words that say it is another book (a study guide, a trilogy). Every
--- part is folded, so that scoring (25_matching) compares keys only. parse_title is the door; the rest are its steps, in order.
+-- A title taken apart: main title, subtitle, series, volume, and the words that say it is another book (title_marks.sql). Every part is
+-- folded, so that scoring (25_matching) compares keys only. parse_title is the door; the rest are its steps, in order.
 
 create type enrichment.title_parts as (
     full_key text,       -- the whole title with its subtitle, without what stands in brackets
@@ -47,14 +47,15 @@ declare
     english text;
 begin
     if glossary ?| words then
-        select string_agg(coalesce(glossary ->> word, word), ' ' order by place) into english from unnest(words) with ordinality as u (word, place);
+        select string_agg(coalesce(glossary ->> word, word), ' ' order by place) into english
+        from unnest(words) with ordinality as u (word, place);
         words := string_to_array(enrichment.fold_numbers(english), ' ');
     end if;
     words := array(
         select word collate "C"
         from unnest(words) as word
-        where word <> all('{the,a,an,of,on,in,to,and,for,with,by,from,at,de,la,le,les,l,d,du,des,au,aux,en,el,los,las,lo,del,un,une,una,ein,eine,
-        y,et,und,der,die,das,den,im,von,zum,zur,il,gli,di,della,dell,delle,dello,do,da,dos,og,и,в}'::text[])
+        where word <> all('{the,a,an,of,on,in,to,and,for,with,by,from,at,de,la,le,les,l,d,du,des,au,aux,en,el,los,las,lo,del,un,
+            une,una,ein,eine,y,et,und,der,die,das,den,im,von,zum,zur,il,gli,di,della,dell,delle,dello,do,da,dos,og,и,в}'::text[])
         order by 1
     );
     return case when cardinality(words) = 0 then string_to_array(title_words.folded, ' ') else words end;
@@ -62,6 +63,21 @@ end
 $$;
 comment on function enrichment.title_words(text) is
 'The telling words of a folded title, sorted: without articles and prepositions, everyday words of other languages in English.';
+
+create function enrichment.title_numbers(folded text)
+returns text[]
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+begin
+    if translate(title_numbers.folded, '0123456789', '') = title_numbers.folded then
+        return null;
+    end if;
+    return array(
+        select word from unnest(string_to_array(title_numbers.folded, ' ')) as word where left(word, 1) between '0' and '9' order by 1
+    );
+end
+$$;
+comment on function enrichment.title_numbers(text) is 'The numbers in a folded title, sorted; null where it has no digit.';
 
 create function enrichment.read_volume(folded text)
 returns text[]
@@ -103,8 +119,9 @@ begin
         if pieces is not null then
             piece := enrichment.fold_numbers(enrichment.fold_text(piece));
         end if;
-        if piece like any('{%edition,%unabridged,%revised,%expanded,%updated,%illustrated,% the,% les,%stories of %,%poems of %,%poetry of %,
-            %works of %,%tales of %,%plays of %,%essays of %,%writings of %,%stories by %,%poems by %,%works by %,%plays by %,%essays by %}')
+        if piece like any('{%edition,%unabridged,%revised,%expanded,%updated,%illustrated,% the,% les,%stories of %,%poems of %,
+            %poetry of %,%works of %,%tales of %,%plays of %,%essays of %,%writings of %,%stories by %,%poems by %,%works by %,%plays by %,
+            %essays by %}')
         then
             piece := regexp_replace(
                 piece,
@@ -124,69 +141,6 @@ end
 $$;
 comment on function enrichment.split_title(text, text) is
 'A title''s segments, folded (most titles have one, which the caller has folded): cut at a colon, dash, semicolon, ", or" and ", a", and where a sentence ends (a word of four letters before the full stop: Mr. and Dr. are none). The edition at the end of one goes, so do an article put last ("Hobbit, The") and whose stories or poems they are.';
-
-create function enrichment.is_weak_subtitle(segment text)
-returns boolean
-language plpgsql immutable parallel safe set search_path = ''
-as $$
-begin
-    return is_weak_subtitle.segment ~ (
-        '^(?:an? |the )?(?:[a-z0-9]+ ){0,5}(?:novel|novella|memoir|thriller|mystery|romance|fable|edition|unabridged|classics?|paperback'
-        '|hardcover)$|^(?:short )?(?:stories|poems|essays)$|^(?:a )?(?:true )?(?:story|tale)$|^(?:a )?novel '
-        '|^(?:ein )?(?:kriminal)?roman$|^(?:novela|romanzo)$'
-    );
-end
-$$;
-comment on function enrichment.is_weak_subtitle(text) is
-'Whether a subtitle only says what kind of book or edition it is: "a novel", "a Miss Marple mystery", "deluxe edition".';
-
-create function enrichment.derivative_mark(folded text)
-returns text
-language plpgsql immutable parallel safe set search_path = ''
-as $$
-begin
-    if string_to_array(derivative_mark.folded, ' ') && '{summary,guide,sparknotes,spark,cliffsnotes,cliffs,york,lesson,lessons,companion,
-        workbook,work,graphic,manga,play,adaptation,adapted,screenplay,script,novelization,novelisation,storybook,coloring,colouring,
-        critical,analysis,notes,making,readers,bookworms,level,golden,trivia,quiz,poster,sticker,calendar,journal,soundtrack,dramatized,
-        dramatised,retold}'::text[]
-    then
-        return substring(
-            concat(' ', derivative_mark.folded, ' ') from
-            ' (summary|study guide|sparknotes|spark notes|cliffs ?notes|york notes|readers guide|reading guide|teachers guide'
-            '|teaching guide|guide for|strategy guide|official [a-z ]*guide|lessons? plans?|companion|workbook|work book'
-            '|graphic novel|graphic adaptation|manga|the play|a play|stage adaptation'
-            '|adaptation|adapted|screenplay|shooting script|novelization|novelisation|storybook'
-            '|colou?ring book|critical essays|analysis of|notes on|the making of|penguin readers|bookworms|level [0-9]+|little golden book'
-            '|trivia|quiz|poster book|sticker book|calendar|journal|soundtrack|dramati[sz]ed|retold) '
-        );
-    end if;
-    return null;
-end
-$$;
-comment on function enrichment.derivative_mark(text) is
-'The words that make it a book about the book, or the book in another form: "study guide", "graphic novel", "screenplay". Null where none.';
-
-create function enrichment.omnibus_mark(folded text)
-returns text
-language plpgsql immutable parallel safe set search_path = ''
-as $$
-begin
-    if string_to_array(omnibus_mark.folded, ' ') && '{trilogy,omnibus,compendium,deluxe,box,boxed,boxset,bundle,duology,tetralogy,quartet,quintet,anthology,
-        complete,collected,other,selected,books,bks,volumes,vols}'::text[] or omnibus_mark.folded like '% in 1%'
-    then
-        return substring(
-            concat(' ', omnibus_mark.folded, ' ') from
-            ' (trilogy|omnibus|compendium|deluxe edition book|box set|boxed|boxset|bundle|duology|tetralogy|quartet|quintet|anthology'
-            '|complete (?:novels|works|series|collection|saga|trilogy|stories|set|short|poems|plays)|collected (?:works|novels)'
-            '|[0-9]+ complete novels|[0-9]+ (?:books )?in 1|(?:and|with) (?:other|selected) [a-z ]+'
-            '|(?:books|bks|volumes|vols) [0-9]+ (?:to|and) [0-9]+) '
-        );
-    end if;
-    return null;
-end
-$$;
-comment on function enrichment.omnibus_mark(text) is
-'The words that make it several books in one: "trilogy", "box set", "and other stories", "books 1 to 3", a comic''s "deluxe edition book 1". Null where none.';
 
 create function enrichment.read_remarks(remarks text[])
 returns text[]
@@ -209,7 +163,9 @@ begin
             rest := concat_ws(' ', rest, case when remark like '% / %' then 'omnibus' end, folded);
         elsif series[2] is null then
             series := array[
-                enrichment.bare_title(coalesce(volume[1], case when volume[3] like any('{of %,in %}') then substr(volume[3], 4) end, volume[3], '')),
+                enrichment.bare_title(coalesce(
+                    volume[1], case when volume[3] like any('{of %,in %}') then substr(volume[3], 4) end, volume[3], ''
+                )),
                 replace(replace(volume[2], ' to ', '-'), 'p', '.'),
                 case when remark like '%: %'
                     then (enrichment.read_volume(enrichment.fold_numbers(enrichment.fold_text(split_part(remark, ': ', -1)))))[1]
@@ -243,7 +199,8 @@ begin
             end if;
         elsif volume is not null and (volume[1] is null or volume[3] is null) then
             if volume[3] is null and (
-                volume[2] like '% to %' or not segment like any('{%no %,%number %}') and (volume[1] is not null or segment not like '%book%')
+                volume[2] like '% to %' or not segment like any('{%no %,%number %}')
+                and (volume[1] is not null or segment not like '%book%')
             ) then
                 parts.volume := replace(volume[2], ' to ', '-');
             end if;
@@ -252,7 +209,9 @@ begin
             end if;
             segment := case when volume[3] like 'of %' or volume[3] like 'in %' then '' else coalesce(volume[1], volume[3], '') end;
         end if;
-        parts.series_number := coalesce(parts.series_number, case when volume[1] is null or volume[3] is null then replace(volume[2], ' to ', '-') end);
+        parts.series_number := coalesce(
+            parts.series_number, case when volume[1] is null or volume[3] is null then replace(volume[2], ' to ', '-') end
+        );
         if cardinality(kept) > 0 and enrichment.is_weak_subtitle(segment) then
             segment := '';
         end if;
@@ -313,18 +272,14 @@ $$;
 comment on function enrichment.series_forms(enrichment.title_parts, text) is
 'The folded ways the same title may be printed: without its subtitle or its second title ("or There and Back Again"), behind its series'' name, without the franchise before the colon ("Doctor Who: The Day of the Comet") unless what is left is a common phrase, or without an opening like "The Adventures of".';
 
-create function enrichment.parse_title(title text, subtitle text default null)
-returns enrichment.title_parts
+create function enrichment.one_line_title(title text, subtitle text)
+returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
-    bracket constant text := '\s[(\[]([^][()]*)[)\]](?=\s*(?:[:;,.]|$|[(\[]))';
-    whole text := replace(replace(concat_ws(': ', parse_title.title, nullif(parse_title.subtitle, '')), '：', ': '), '#', ' no ');
-    bare text;
-    series text[] := array[null, null, null, null];
-    folded text;
-    known_titles jsonb := enrichment.known_titles();
-    parts enrichment.title_parts;
+    whole text := replace(
+        replace(concat_ws(': ', one_line_title.title, nullif(one_line_title.subtitle, '')), '：', ': '), '#', ' no '
+    );
 begin
     if whole ~ '[0-9][,–—-]\s?[n0-9]' then
         whole := regexp_replace(whole, '([0-9]),([0-9]{3})\M', '\1\2', 'g');
@@ -333,7 +288,25 @@ begin
     if whole like any('{%l''%,%L''%,%d''%,%D''%,%l’%,%L’%,%d’%,%D’%}') then
         whole := regexp_replace(whole, '\m([ldLD])[''’](?=\w)', '\1 ', 'g');
     end if;
-    bare := whole;
+    return whole;
+end
+$$;
+comment on function enrichment.one_line_title(text, text) is
+'Title and subtitle with a colon between them; "#3" is "no 3" there, "1-3" is "1 to 3", "1,000" is "1000" and "L''Assommoir" is "L Assommoir".';
+
+create function enrichment.parse_title(title text, subtitle text default null)
+returns enrichment.title_parts
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+declare
+    bracket constant text := '\s[(\[]([^][()]*)[)\]](?=\s*(?:[:;,.]|$|[(\[]))';
+    whole text := enrichment.one_line_title(parse_title.title, parse_title.subtitle);
+    bare text := whole;
+    series text[] := array[null, null, null, null];
+    folded text;
+    known_titles jsonb := enrichment.known_titles();
+    parts enrichment.title_parts;
+begin
     if whole like any('{% (%,% [%}') then
         series := enrichment.read_remarks(array(select hit[1] from regexp_matches(whole, bracket, 'g') as hit));
         bare := regexp_replace(whole, bracket, '', 'g');
@@ -369,16 +342,12 @@ begin
     if whole ilike any('{% no %\, part %,% no %: part %}') then
         parts.volume := coalesce(parts.volume, substring(lower(whole) from ' no [0-9]+[,:] part ([0-9]+)'));
     end if;
-    if translate(parts.core_key, '0123456789', '') <> parts.core_key then
-        parts.numbers := array(
-            select word from unnest(string_to_array(parts.core_key, ' ')) as word where left(word, 1) between '0' and '9' order by 1
-        );
-    end if;
     parts.forms := enrichment.series_forms(parts, series[3])
         || case when parts.volume is null then enrichment.bare_title(folded) else parts.core_key || ' ' || parts.volume end;
     if series[4] is not null then
         parts.forms := parts.forms || (series[4] || ' ' || parts.core_key);
     end if;
+    parts.numbers := enrichment.title_numbers(parts.core_key);
     parts.known_as := coalesce(known_titles ->> parts.core_key, known_titles ->> parts.main_key);
     parts.words := enrichment.title_words(parts.core_key);
     return parts;

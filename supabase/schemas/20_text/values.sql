@@ -17,7 +17,9 @@ as $$
 declare
     found_year integer := enrichment.year_of(date_of.value);
     iso text[] := regexp_match(date_of.value, '^\s*[0-9]{4}-([0-9]{1,2})(?:-([0-9]{1,2})(?![0-9]))?');
-    month_name text := case when iso is null then lower(substring(date_of.value from '(?i)\m(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)')) end;
+    month_name text := case
+        when iso is null then lower(substring(date_of.value from '(?i)\m(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)'))
+    end;
     found_month integer := coalesce(
         iso[1]::integer,
         array_position(array['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'], month_name), 1
@@ -66,7 +68,8 @@ as $$
 begin
     return case
         when format_of.value ilike any(array['%audio%', '%mp3%', '%cassette%']) then 'audiobook'
-        when format_of.value ilike any(array['%ebook%', '%e-book%', '%kindle%', '%epub%', '%pdf%', '%digital%', '%electronic%']) then 'ebook'
+        when format_of.value ilike any(array['%ebook%', '%e-book%', '%kindle%', '%epub%', '%pdf%', '%digital%', '%electronic%'])
+            then 'ebook'
         when format_of.value ilike any(array['%hard%', '%cloth%', '%library binding%']) then 'hardcover'
         when format_of.value ilike any(array['%paper%', '%soft%', '%mass market%']) then 'paperback'
     end;

@@ -28,8 +28,12 @@ end
 $$;
 comment on function enrichment.merge_values(jsonb[]) is 'Objects laid over each other; where a key comes twice the later one stays. Null for no object.';
 
-create function enrichment.score_candidates(queue_ids uuid[], with_rejected boolean default false)
-returns setof enrichment.scored_book
+create function enrichment.scored_pairs(queue_ids uuid[], with_rejected boolean)
+returns table (
+    queue_id uuid, provider text, work_key text, title text, author_names text[], work_values jsonb, edition_values jsonb, isbn text,
+    title_parts enrichment.title_parts, author_parts enrichment.author_parts, source_record jsonb, rejection text, title_score integer,
+    author_score integer, isbn_score integer, is_same_edition boolean
+)
 language sql stable set search_path = ''
 as $$
     with wanted as materialized (
@@ -46,34 +50,39 @@ as $$
         from public.enrichment_queue as q
         join enrichment.parsed_works as w on w.work_id = q.work_id
         left join public.editions as e on e.id = q.edition_id
-        where q.id = any(score_candidates.queue_ids)
-    ),
+        where q.id = any(scored_pairs.queue_ids)
+    )
 
-    -- Materialized: each score is computed once per pair, not once per mention. An author whose key is equal is ours, under any name.
-    pairs as materialized (
-        select
-            r.id, c.provider, c.work_key, c.title, c.author_names, c.work_values, c.edition_values, r.isbn, c.title_parts,
-            case when r.author_ids && c.author_ids then r.author_parts else c.author_parts end as author_parts,
-            jsonb_build_object('entity_type', c.entity_type, 'provider_id', c.provider_id) as source_record,
-            case when j.is_dismissed then 'dismissed' when not j.is_dismissed then 'passed_over' end as rejection,
-            enrichment.title_score(r.title_parts, c.title_parts) as title_score,
-            case when r.author_ids && c.author_ids then 3 else enrichment.author_score(r.author_parts, c.author_parts) end as author_score,
-            case when r.isbns && c.isbns then enrichment.isbn_score(r.isbn13, r.isbn10, c.isbns) else 0 end as isbn_score,
-            r.isbn = any(c.isbns)
-            and coalesce(r.language <> c.edition_values ->> 'edition.language', false) is false
-            and coalesce(r.format <> enrichment.format_of(c.edition_values ->> 'edition.format'), false) is false as is_same_edition
-        from wanted as r
-        join enrichment.queue_records(score_candidates.queue_ids) as x on x.queue_id = r.id
-        join enrichment.candidates as c
-            on c.provider = x.provider and c.entity_type = x.entity_type and c.provider_id = x.provider_id
-        left join enrichment.rejected_candidates as j
-            on j.work_id = r.work_id and j.provider = c.provider and j.candidate_key = c.work_key
-        where j.work_id is null or score_candidates.with_rejected
-    ),
+    -- An author whose key is equal is ours, under any name.
+    select
+        r.id, c.provider, c.work_key, c.title, c.author_names, c.work_values, c.edition_values, r.isbn, c.title_parts,
+        case when r.author_ids && c.author_ids then r.author_parts else c.author_parts end,
+        jsonb_build_object('entity_type', c.entity_type, 'provider_id', c.provider_id),
+        case when j.is_dismissed then 'dismissed' when not j.is_dismissed then 'passed_over' end,
+        enrichment.title_score(r.title_parts, c.title_parts),
+        case when r.author_ids && c.author_ids then 3 else enrichment.author_score(r.author_parts, c.author_parts) end,
+        case when r.isbns && c.isbns then enrichment.isbn_score(r.isbn13, r.isbn10, c.isbns) else 0 end,
+        r.isbn = any(c.isbns)
+        and coalesce(r.language <> c.edition_values ->> 'edition.language', false) is false
+        and coalesce(r.format <> enrichment.format_of(c.edition_values ->> 'edition.format'), false) is false
+    from wanted as r
+    join enrichment.queue_records(scored_pairs.queue_ids) as x on x.queue_id = r.id
+    join enrichment.candidates as c
+        on c.provider = x.provider and c.entity_type = x.entity_type and c.provider_id = x.provider_id
+    left join enrichment.rejected_candidates as j
+        on j.work_id = r.work_id and j.provider = c.provider and j.candidate_key = c.work_key
+    where j.work_id is null or scored_pairs.with_rejected
+$$;
+comment on function enrichment.scored_pairs(uuid[], boolean) is
+'Each of these queue rows beside each candidate that the valid records hold for it, every score computed once.';
 
-    books as (
+create function enrichment.score_candidates(queue_ids uuid[], with_rejected boolean default false)
+returns setof enrichment.scored_book
+language sql stable set search_path = ''
+as $$
+    with books as (
         select
-            p.id, p.provider, p.work_key, p.rejection,
+            p.queue_id, p.provider, p.work_key, p.rejection,
             (array_agg(p.title order by p.title_score desc))[1] as title,
             (array_agg(array_to_string(p.author_names, ', ') order by p.author_score desc nulls last))[1] as authors,
             (array_agg(p.source_record order by p.is_same_edition desc nulls last, p.title_score desc))[1] as source_record,
@@ -91,8 +100,8 @@ as $$
                     ) filter (where p.is_same_edition)
                 ), '{}'
             ) as "values"
-        from pairs as p
-        group by p.id, p.provider, p.work_key, p.rejection
+        from enrichment.scored_pairs(score_candidates.queue_ids, score_candidates.with_rejected) as p
+        group by p.queue_id, p.provider, p.work_key, p.rejection
     ),
 
     tiers as (
@@ -102,10 +111,10 @@ as $$
     )
 
     select
-        t.id, t.provider, t.work_key, t.title, t.authors, t.source_record, t.title_parts, t.author_parts, t.title_score, t.author_score,
-        t.isbn_score, t.confidence, t.rejection,
+        t.queue_id, t.provider, t.work_key, t.title, t.authors, t.source_record, t.title_parts, t.author_parts, t.title_score,
+        t.author_score, t.isbn_score, t.confidence, t.rejection,
         row_number() over (
-            partition by t.id
+            partition by t.queue_id
             order by t.rejection nulls first, t.confidence desc, total desc, t."position", t."values" ? 'work.cover_url' desc, t.work_key
         )::integer,
         null::integer, false, false, null::text[], t."values"

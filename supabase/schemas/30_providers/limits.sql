@@ -185,7 +185,8 @@ begin
         used_on = today,
         used_today = case when bucket.used_on = today then bucket.used_today else 0 end + answer.granted,
         probe_until = case
-            when answer.granted > 0 and bucket.open_until is not null then clock_timestamp() + make_interval(secs => bucket.cooldown_seconds)
+            when answer.granted > 0 and bucket.open_until is not null
+                then clock_timestamp() + make_interval(secs => bucket.cooldown_seconds)
             else bucket.probe_until
         end
     where p.provider = bucket.provider;
@@ -202,9 +203,11 @@ as $$
 begin
     return query
     update enrichment.providers as p
-    set failures = case when report_provider_calls_impl.failed > 0
-            then p.failures + report_provider_calls_impl.failed
-            else case when report_provider_calls_impl.succeeded > 0 then 0 else p.failures end end,
+    set failures = case
+            when report_provider_calls_impl.failed > 0 then p.failures + report_provider_calls_impl.failed
+            when report_provider_calls_impl.succeeded > 0 then 0
+            else p.failures
+        end,
         open_until = case
             when report_provider_calls_impl.failed > 0
                 and (p.open_until is not null or p.failures + report_provider_calls_impl.failed >= p.breaker_threshold)

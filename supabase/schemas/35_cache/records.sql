@@ -49,7 +49,8 @@ create function enrichment.oldest_answers()
 returns enrichment.oldest_answers
 language sql stable set search_path = ''
 as $$
-    select now() - make_interval(days => s.record_valid_days), now() - make_interval(days => s.miss_valid_days) from enrichment.settings as s
+    select now() - make_interval(days => s.record_valid_days), now() - make_interval(days => s.miss_valid_days)
+    from enrichment.settings as s
 $$;
 comment on function enrichment.oldest_answers() is 'Replies answer without a call for record_valid_days, misses for miss_valid_days.';
 

@@ -34,10 +34,12 @@ as $$
             when jsonb_typeof(lookups) <> 'array' then 'lookups is not an array'
             else (
                 select format('look-up %s: %s', l.place - 1, problem.text)
-                from jsonb_array_elements(case when jsonb_typeof(lookups) = 'array' then lookups else '[]' end) with ordinality as l (value, place)
+                from jsonb_array_elements(case when jsonb_typeof(lookups) = 'array' then lookups else '[]' end)
+                    with ordinality as l (value, place)
                 cross join lateral (
                     select case
-                        when not exists (select 1 from enrichment.providers as p where p.provider = l.value ->> 'provider') then 'unknown provider'
+                        when not exists (select 1 from enrichment.providers as p where p.provider = l.value ->> 'provider')
+                            then 'unknown provider'
                         when coalesce(l.value ->> 'kind', '') not in ('isbn', 'title') then 'kind is neither isbn nor title'
                         when coalesce(length(l.value ->> 'key'), 0) not between 1 and 255 then 'key has not 1 to 255 characters'
                         when l.value -> 'no_match' is distinct from 'true' and jsonb_typeof(l.value -> 'raw') is distinct from 'object'

@@ -15,7 +15,9 @@ create function enrichment.backoff_delay(attempt_count integer)
 returns interval
 language sql stable set search_path = ''
 as $$
-    select make_interval(secs => least(s.backoff_base_seconds * 2.0 ^ (greatest(backoff_delay.attempt_count, 1) - 1), s.backoff_max_seconds))
+    select make_interval(secs => least(
+        s.backoff_base_seconds * 2.0 ^ (greatest(backoff_delay.attempt_count, 1) - 1), s.backoff_max_seconds
+    ))
     from enrichment.settings as s
 $$;
 comment on function enrichment.backoff_delay(integer) is 'Wait after the n-th spent attempt: backoff_base_seconds, doubling, at most backoff_max_seconds.';
@@ -33,7 +35,9 @@ as $$
                 when is_switched_off then 'infinity'
                 -- One after the other, as the calls come back, or a thousand rows would be put off again for each call.
                 when n.wait_reason = 'rate' then n.available_at + least(
-                    make_interval(secs => ((row_number() over (partition by n.provider order by due.priority, due.id) - 1) / p.rate_per_second)::double precision),
+                    make_interval(secs => (
+                        (row_number() over (partition by n.provider order by due.priority, due.id) - 1) / p.rate_per_second
+                    )::double precision),
                     interval '1 hour'
                 )
                 else n.available_at
@@ -115,7 +119,9 @@ begin
         c.id, c.claim_token, c.work_id, c.edition_id, w.title, w.author_names, c.attempt_count::integer,
         case
             when n.queue_id is null then '[]'
-            else jsonb_build_array(jsonb_build_object('provider', n.provider, 'kind', n.kind, 'key', n.key, 'title', n.title, 'author', n.author))
+            else jsonb_build_array(jsonb_build_object(
+                'provider', n.provider, 'kind', n.kind, 'key', n.key, 'title', n.title, 'author', n.author
+            ))
         end
     from claimed as c
     join enrichment.parsed_works as w on w.work_id = c.work_id

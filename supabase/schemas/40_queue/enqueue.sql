@@ -7,39 +7,35 @@ comment on column enrichment.enqueue_outcome.outcome is
 'enqueued, already_open (now with the higher priority), in_review, complete (nothing is missing), known_miss (nothing new can be learnt) or unknown.';
 comment on column enrichment.enqueue_outcome.queue_id is 'Null: the work has no row in line or in review.';
 
-create function enrichment.enqueue_works(
-    work_ids uuid[], edition_ids uuid[], trigger_source enrichment.trigger_source, triggered_by uuid, priority integer, import_id uuid
+create function enrichment.add_rows(
+    work_ids uuid[], edition_ids uuid[], trigger_source enrichment.trigger_source, triggered_by uuid, priority integer, import_id uuid,
+    waits_for_switch boolean
 )
-returns setof enrichment.enqueue_outcome
+returns uuid[]
 language plpgsql set search_path = ''
 as $$
 declare
-    waits_for_switch boolean := enqueue_works.trigger_source <> 'manual_bulk'
-        and not (select s.auto_enabled from enrichment.settings as s);
     -- Lists go by id: rows stand there in the order in which their works were named, whatever order they are written in.
-    minted uuid[] := array(select enrichment.uuid_v7() as id from unnest(enqueue_works.work_ids) order by id);
+    minted uuid[] := array(select enrichment.uuid_v7() as id from unnest(add_rows.work_ids) order by id);
     new_ids uuid[];
-    complete_ids uuid[];
-    known_miss_ids uuid[];
 begin
-    perform enrichment.refresh_parsed_works(coalesce(enqueue_works.work_ids, '{}'));
-
     with asked as (
         select distinct on (a.work_id) a.work_id, coalesce(a.edition_id, c.edition_id) as edition_id, a.place
-        from unnest(enqueue_works.work_ids, enqueue_works.edition_ids) with ordinality as a (work_id, edition_id, place)
-        left join enrichment.choose_editions(enqueue_works.work_ids, enqueue_works.triggered_by) as c on c.work_id = a.work_id
+        from unnest(add_rows.work_ids, add_rows.edition_ids) with ordinality as a (work_id, edition_id, place)
+        left join enrichment.choose_editions(add_rows.work_ids, add_rows.triggered_by) as c on c.work_id = a.work_id
         order by a.work_id, a.edition_id
     ),
 
     inserted as (
         insert into public.enrichment_queue as q (
-            id, work_id, edition_id, triggered_by, import_id, trigger_source, priority, max_attempts, next_attempt_after, wait_reason, scored_at
+            id, work_id, edition_id, triggered_by, import_id, trigger_source, priority, max_attempts, next_attempt_after, wait_reason,
+            scored_at
         )
         select
-            minted[asked.place], w.id, asked.edition_id, enqueue_works.triggered_by, enqueue_works.import_id, enqueue_works.trigger_source,
-            enqueue_works.priority, (select s.max_attempts from enrichment.settings as s),
-            case when waits_for_switch then 'infinity' else now() end,
-            case when waits_for_switch then 'auto_disabled' else 'queued' end as wait_reason,
+            minted[asked.place], w.id, asked.edition_id, add_rows.triggered_by, add_rows.import_id, add_rows.trigger_source,
+            add_rows.priority, (select s.max_attempts from enrichment.settings as s),
+            case when add_rows.waits_for_switch then 'infinity' else now() end,
+            case when add_rows.waits_for_switch then 'auto_disabled' else 'queued' end as wait_reason,
             (select max(earlier.scored_at) from public.enrichment_queue as earlier where earlier.work_id = w.id)
         from asked
         join public.works as w on w.id = asked.work_id
@@ -57,37 +53,74 @@ begin
     if found then
         new_ids := array(select q.id from public.enrichment_queue as q where q.id = any(new_ids));
     end if;
+    return new_ids;
+end
+$$;
+comment on function enrichment.add_rows(uuid[], uuid[], enrichment.trigger_source, uuid, integer, uuid, boolean) is
+'Makes a row for each of these works that has none open or in review, and answers the ids of the new ones.';
 
-    select coalesce(array_agg(new_id), '{}') into complete_ids
-    from unnest(new_ids) as new_id
-    where new_id not in (select gaps.queue_id from enrichment.wanted_fields(new_ids) as gaps);
+create function enrichment.complete_rows(queue_ids uuid[])
+returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return array(
+        select id
+        from unnest(complete_rows.queue_ids) as id
+        where id not in (select gaps.queue_id from enrichment.wanted_fields(complete_rows.queue_ids) as gaps)
+    );
+end
+$$;
+comment on function enrichment.complete_rows(uuid[]) is 'Those of these queue rows whose works and editions have no gap.';
 
-    select coalesce(array_agg(q.id), '{}') into known_miss_ids
-    from public.enrichment_queue as q
-    where q.id = any(new_ids) and q.id <> all(complete_ids)
-        and q.id not in (select n.queue_id from enrichment.needed_lookups(new_ids) as n)
-        and q.id not in (
-            select r.queue_id from enrichment.queue_records(new_ids) as r where r.fetched_at > coalesce(r.scored_at, '-infinity') and not r.is_miss
-        );
+create function enrichment.known_misses(queue_ids uuid[])
+returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return array(
+        select q.id
+        from public.enrichment_queue as q
+        where q.id = any(known_misses.queue_ids)
+            and q.id not in (select n.queue_id from enrichment.needed_lookups(known_misses.queue_ids) as n)
+            and q.id not in (
+                select r.queue_id
+                from enrichment.queue_records(known_misses.queue_ids) as r
+                where r.fetched_at > coalesce(r.scored_at, '-infinity') and not r.is_miss
+            )
+    );
+end
+$$;
+comment on function enrichment.known_misses(uuid[]) is
+'Those of these queue rows that nobody is left to be asked about, and about which no reply says anything that was not weighed before.';
 
+create function enrichment.hurry_open_rows(
+    work_ids uuid[], new_ids uuid[], trigger_source enrichment.trigger_source, triggered_by uuid, priority integer, waits_for_switch boolean
+)
+returns void
+language plpgsql set search_path = ''
+as $$
+begin
     with open_rows as (
         select q.id
         from public.enrichment_queue as q
-        where q.work_id = any(enqueue_works.work_ids) and q.is_open and q.id <> all(new_ids) and (
-            q.priority > enqueue_works.priority
-            or (q.wait_reason = 'auto_disabled' and enqueue_works.trigger_source = 'manual_bulk')
+        where q.work_id = any(hurry_open_rows.work_ids) and q.is_open and q.id <> all(hurry_open_rows.new_ids) and (
+            q.priority > hurry_open_rows.priority
+            or (q.wait_reason = 'auto_disabled' and hurry_open_rows.trigger_source = 'manual_bulk')
         )
         order by q.id
         for update skip locked
     )
 
     update public.enrichment_queue as q
-    set priority = least(q.priority, enqueue_works.priority),
-        trigger_source = case when enqueue_works.trigger_source = 'manual_bulk' then 'manual_bulk' else q.trigger_source end,
-        triggered_by = coalesce(q.triggered_by, enqueue_works.triggered_by),
-        wait_reason = case when q.wait_reason = 'auto_disabled' and not waits_for_switch then 'queued' else q.wait_reason end,
+    set priority = least(q.priority, hurry_open_rows.priority),
+        trigger_source = case when hurry_open_rows.trigger_source = 'manual_bulk' then 'manual_bulk' else q.trigger_source end,
+        triggered_by = coalesce(q.triggered_by, hurry_open_rows.triggered_by),
+        wait_reason = case
+            when q.wait_reason = 'auto_disabled' and not hurry_open_rows.waits_for_switch then 'queued' else q.wait_reason
+        end,
         next_attempt_after = case
-            when q.wait_reason = 'auto_disabled' and not waits_for_switch then now() else q.next_attempt_after
+            when q.wait_reason = 'auto_disabled' and not hurry_open_rows.waits_for_switch then now() else q.next_attempt_after
         end,
         updated_at = now()
     from open_rows
@@ -95,6 +128,34 @@ begin
     if found then
         perform pg_notify('enrichment', 'queued');
     end if;
+end
+$$;
+comment on function enrichment.hurry_open_rows(uuid[], uuid[], enrichment.trigger_source, uuid, integer, boolean) is
+'Open rows of these works, but for the new ones, that are asked for again: they become as urgent as the wish, and no longer wait for the switch where a person asks. Never waits for a row somebody works on, whose priority no longer matters.';
+
+create function enrichment.enqueue_works(
+    work_ids uuid[], edition_ids uuid[], trigger_source enrichment.trigger_source, triggered_by uuid, priority integer, import_id uuid
+)
+returns setof enrichment.enqueue_outcome
+language plpgsql set search_path = ''
+as $$
+declare
+    waits_for_switch boolean := enqueue_works.trigger_source <> 'manual_bulk'
+        and not (select s.auto_enabled from enrichment.settings as s);
+    new_ids uuid[];
+    complete_ids uuid[];
+    known_miss_ids uuid[];
+begin
+    perform enrichment.refresh_parsed_works(coalesce(enqueue_works.work_ids, '{}'));
+    new_ids := enrichment.add_rows(
+        enqueue_works.work_ids, enqueue_works.edition_ids, enqueue_works.trigger_source, enqueue_works.triggered_by, enqueue_works.priority,
+        enqueue_works.import_id, waits_for_switch
+    );
+    complete_ids := enrichment.complete_rows(new_ids);
+    known_miss_ids := enrichment.known_misses(array(select id from unnest(new_ids) as id where id <> all(complete_ids)));
+    perform enrichment.hurry_open_rows(
+        enqueue_works.work_ids, new_ids, enqueue_works.trigger_source, enqueue_works.triggered_by, enqueue_works.priority, waits_for_switch
+    );
 
     return query
     select
@@ -117,7 +178,7 @@ begin
 end
 $$;
 comment on function enrichment.enqueue_works(uuid[], uuid[], enrichment.trigger_source, uuid, integer, uuid) is
-'Queues works, with an edition each where the caller knows it. Rows are inserted first and weighed by the same functions as everywhere; those that could learn nothing are taken back before anyone sees them. Never waits for a row somebody works on: those are open already, and their priority no longer matters.';
+'Queues works, with an edition each where the caller knows it. Rows are inserted first and weighed by the same functions as everywhere; those that could learn nothing are taken back before anyone sees them.';
 
 create function enrichment.enqueue_enrichment_impl(work_ids uuid[], trigger_source text, triggered_by uuid, priority integer)
 returns setof enrichment.enqueue_outcome
@@ -128,7 +189,8 @@ begin
     if enqueue_enrichment_impl.trigger_source is null
         or enqueue_enrichment_impl.trigger_source <> all(enum_range(null::enrichment.trigger_source)::text[]) then
         perform enrichment.refuse(
-            'PT422', format('unknown trigger_source %s', enqueue_enrichment_impl.trigger_source), 'use post_import, manual_bulk or scheduled'
+            'PT422', format('unknown trigger_source %s', enqueue_enrichment_impl.trigger_source),
+            'use post_import, manual_bulk or scheduled'
         );
     end if;
     if enqueue_enrichment_impl.priority not between 0 and 1000 then
@@ -136,13 +198,16 @@ begin
     end if;
     if enqueue_enrichment_impl.triggered_by is not null
         and not exists (select 1 from public.users as u where u.id = enqueue_enrichment_impl.triggered_by) then
-        perform enrichment.refuse('PT404', format('no user %s', enqueue_enrichment_impl.triggered_by), 'triggered_by is an id of public.users, or null');
+        perform enrichment.refuse(
+            'PT404', format('no user %s', enqueue_enrichment_impl.triggered_by), 'triggered_by is an id of public.users, or null'
+        );
     end if;
     return query
     select * from enrichment.enqueue_works(
         enqueue_enrichment_impl.work_ids, null, enqueue_enrichment_impl.trigger_source::enrichment.trigger_source,
         enqueue_enrichment_impl.triggered_by,
-        coalesce(enqueue_enrichment_impl.priority, case when enqueue_enrichment_impl.trigger_source = 'manual_bulk' then 50 else 100 end), null
+        coalesce(enqueue_enrichment_impl.priority, case when enqueue_enrichment_impl.trigger_source = 'manual_bulk' then 50 else 100 end),
+        null
     );
 end
 $$;

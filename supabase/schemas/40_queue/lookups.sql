@@ -31,7 +31,8 @@ declare
 begin
     return query
     select
-        path.queue_id, path.is_open, path.scored_at, s.provider::text, s.entity_type::text, s.provider_id::text, s.fetched_at, s.raw ? 'no_match'
+        path.queue_id, path.is_open, path.scored_at, s.provider::text, s.entity_type::text, s.provider_id::text, s.fetched_at,
+        s.raw ? 'no_match'
     from (
         select q.id as queue_id, q.is_open, q.scored_at, x.provider, x.entity_type, x.provider_id
         from public.enrichment_queue as q

@@ -48,7 +48,11 @@ as $$
     ),
 
     failed_works as (
-        select w.id from public.works as w where w.id in (select f.work_id from spent as f where f.status = 'failed') order by w.id for no key update
+        select w.id
+        from public.works as w
+        where w.id in (select f.work_id from spent as f where f.status = 'failed')
+        order by w.id
+        for no key update
     ),
 
     marked as (
@@ -81,7 +85,9 @@ language plpgsql security definer set search_path = ''
 as $$
 begin
     if coalesce(release_enrichment_impl.reason, '') = '' then
-        perform enrichment.refuse('PT422', 'a released row needs a reason', 'say why it waits: rate, daily, breaker, unreachable, stopped …');
+        perform enrichment.refuse(
+            'PT422', 'a released row needs a reason', 'say why it waits: rate, daily, breaker, unreachable, stopped …'
+        );
     end if;
     return query
     update public.enrichment_queue as q

@@ -8,7 +8,8 @@ as $$
 begin
     if tg_op = 'INSERT' then
         perform enrichment.refuse(
-            'PT409', format('a queue row for work %s cannot start as %s', new.work_id, new.status), 'insert it as pending, or call enqueue_enrichment()'
+            'PT409', format('a queue row for work %s cannot start as %s', new.work_id, new.status),
+            'insert it as pending, or call enqueue_enrichment()'
         );
     elsif (old.status, new.status) not in (
         ('pending', 'in_progress'), ('in_progress', 'pending'), ('in_progress', 'completed'), ('in_progress', 'needs_review'),

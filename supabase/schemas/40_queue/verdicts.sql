@@ -43,7 +43,8 @@ as $$
     -- Materialized, or explain_match would run once per mention.
     with explained as materialized (
         select
-            b.queue_id, b.provider, b.work_key, b.title, b.authors, b.source_record, b.title_score, b.author_score, b.isbn_score, b.confidence,
+            b.queue_id, b.provider, b.work_key, b.title, b.authors, b.source_record, b.title_score, b.author_score, b.isbn_score,
+            b.confidence,
             b.place, b.is_contested, b.is_rival, b.agreement, b."values" ->> 'work.cover_url' as cover_url,
             b.provider || ':' || b.work_key as candidate,
             enrichment.explain_match(w.title_parts, b.title_parts, w.author_parts, b.author_parts, b.isbn_score) as match
@@ -68,7 +69,8 @@ as $$
             'candidates', jsonb_agg(jsonb_build_object(
                 'candidate', e.candidate, 'provider', e.provider, 'work_key', e.work_key, 'title', e.title, 'authors', e.authors,
                 'title_score', e.title_score, 'author_score', e.author_score, 'isbn_score', e.isbn_score, 'confidence', e.confidence,
-                'sentence', e.match -> 'sentence', 'parts', case when e.place = 1 or e.confidence >= 'low' then enrichment.compact_parts(e.match -> 'parts') end,
+                'sentence', e.match -> 'sentence',
+                'parts', case when e.place = 1 or e.confidence >= 'low' then enrichment.compact_parts(e.match -> 'parts') end,
                 'source_record', e.source_record, 'source_url', enrichment.source_url(e.provider, e.work_key), 'cover_url', e.cover_url,
                 'values', case when e.is_rival or (e.is_contested and e.place = 1) then c."values" end
             ) order by e.place),
@@ -82,54 +84,54 @@ $$;
 comment on function enrichment.describe_candidates(enrichment.scored_book[], enrichment.offered_value[]) is
 'What match_details says of each row''s five best candidates and of all rivals: every part of every score, a sentence, where to look at the book, and what a rival would fill.';
 
+create function enrichment.offers_by_row(offers enrichment.offered_value[])
+returns table (queue_id uuid, fields text[], applied text[], proposals jsonb, has_alternatives boolean)
+language sql immutable set search_path = ''
+as $$
+    select
+        o.queue_id,
+        array_agg(o.field order by o.field) filter (where not o.is_alternative),
+        array_agg(o.field order by o.field) filter (where o.is_applied),
+        jsonb_object_agg(o.field, jsonb_build_object(
+            'value', o.value, 'provider', o.provider, 'work_key', o.work_key, 'candidate', o.provider || ':' || o.work_key,
+            'source_record', o.source_record, 'confidence', o.confidence
+        )) filter (where not o.is_applied and not o.is_alternative),
+        bool_or(o.is_alternative)
+    from unnest(offers_by_row.offers) as o
+    group by o.queue_id
+$$;
+comment on function enrichment.offers_by_row(enrichment.offered_value[]) is
+'What is offered for each row: which fields, which of them are applied, the others as proposals, and whether rivals offer something.';
+
+create function enrichment.lookups_to_come(queue_ids uuid[], offers enrichment.offered_value[])
+returns table (queue_id uuid, next_lookup enrichment.possible_lookup, not_asked jsonb)
+language sql stable set search_path = ''
+as $$
+    with useful as (
+        select l as lookup, l.queue_id, l."position", l.is_given_up, l.provider, l.wait_reason
+        from enrichment.possible_lookups(lookups_to_come.queue_ids) as l
+        join enrichment.wanted_fields(lookups_to_come.queue_ids) as gaps on gaps.queue_id = l.queue_id
+        left join enrichment.offers_by_row(lookups_to_come.offers) as o on o.queue_id = l.queue_id
+        where exists (
+            select 1 from unnest(gaps.fields) as field where field = any(l.fills) and field <> all(coalesce(o.fields, '{}'))
+        )
+    )
+
+    select
+        u.queue_id, (array_agg(u.lookup order by u."position") filter (where not u.is_given_up))[1],
+        jsonb_object_agg(u.provider, u.wait_reason) filter (where u.is_given_up)
+    from useful as u
+    group by u.queue_id
+$$;
+comment on function enrichment.lookups_to_come(uuid[], enrichment.offered_value[]) is
+'Of the look-ups that could fill a gap nothing is offered for: each row''s next, and the providers it does without, with the reason.';
+
 create function enrichment.reach_verdicts(queue_ids uuid[], books enrichment.scored_book[], offers enrichment.offered_value[])
 returns setof enrichment.verdict
 language sql stable set search_path = ''
 as $$
-    with offered as (
-        select
-            o.queue_id,
-            array_agg(o.field order by o.field) filter (where not o.is_alternative) as fields,
-            array_agg(o.field order by o.field) filter (where o.is_applied) as applied,
-            jsonb_object_agg(o.field, jsonb_build_object(
-                'value', o.value, 'provider', o.provider, 'work_key', o.work_key, 'candidate', o.provider || ':' || o.work_key,
-                'source_record', o.source_record, 'confidence', o.confidence
-            )) filter (where not o.is_applied and not o.is_alternative) as proposals,
-            bool_or(o.is_alternative) as has_alternatives
-        from unnest(reach_verdicts.offers) as o
-        group by o.queue_id
-    ),
-
-    best as (
+    with best as (
         select b.queue_id, b.confidence from unnest(reach_verdicts.books) as b where b.place = 1
-    ),
-
-    lookups as materialized (
-        select * from enrichment.possible_lookups(reach_verdicts.queue_ids)
-    ),
-
-    wanted_lookups as (
-        select l.*
-        from lookups as l
-        join enrichment.wanted_fields(reach_verdicts.queue_ids) as gaps on gaps.queue_id = l.queue_id
-        left join offered as o on o.queue_id = l.queue_id
-        where exists (
-            select 1 from unnest(gaps.fields) as field where field = any(l.fills) and field <> all(coalesce(o.fields, '{}'))
-        )
-    ),
-
-    next_lookups as (
-        select distinct on (l.queue_id) l.*
-        from wanted_lookups as l
-        where not l.is_given_up
-        order by l.queue_id, l."position"
-    ),
-
-    given_up as (
-        select l.queue_id, jsonb_object_agg(l.provider, l.wait_reason) as reasons
-        from wanted_lookups as l
-        where l.is_given_up
-        group by l.queue_id
     ),
 
     records as (
@@ -141,34 +143,33 @@ as $$
     select
         q.id,
         case
-            when next_lookup.provider is not null then 'pending'
+            when asked.provider is not null then 'pending'
             when o.proposals is not null or o.has_alternatives then 'needs_review'
             when coalesce(best.confidence, 'none') >= 'medium' or q.fields_applied <> '{}' then 'completed'
             else 'skipped'
         end::enrichment.queue_status,
         coalesce(best.confidence, 'none'), coalesce(o.applied, '{}'),
-        case when next_lookup.provider is not null then coalesce(next_lookup.wait_reason, 'next_lookup') end,
-        case when next_lookup.wait_reason is not null then next_lookup.available_at else now() end,
+        case when asked.provider is not null then coalesce(asked.wait_reason, 'next_lookup') end,
+        case when asked.wait_reason is not null then asked.available_at else now() end,
         case
             when d.details is not null then d.details
-            when next_lookup.provider is null then '{"sentence": "no provider knows this book"}'
+            when asked.provider is null then '{"sentence": "no provider knows this book"}'
             else '{}'
         end
         || jsonb_strip_nulls(jsonb_build_object(
-            'proposals', o.proposals, 'not_asked', case when next_lookup.provider is null then g.reasons end
+            'proposals', o.proposals, 'not_asked', case when asked.provider is null then l.not_asked end
         )),
         r.providers,
-        case when next_lookup.provider is not null then jsonb_build_object(
-            'provider', next_lookup.provider, 'kind', next_lookup.kind, 'key', next_lookup.key, 'title', next_lookup.title,
-            'author', next_lookup.author
+        case when asked.provider is not null then jsonb_build_object(
+            'provider', asked.provider, 'kind', asked.kind, 'key', asked.key, 'title', asked.title, 'author', asked.author
         ) end
     from public.enrichment_queue as q
-    left join offered as o on o.queue_id = q.id
+    left join enrichment.offers_by_row(reach_verdicts.offers) as o on o.queue_id = q.id
     left join best on best.queue_id = q.id
     left join enrichment.describe_candidates(reach_verdicts.books, reach_verdicts.offers) as d on d.queue_id = q.id
-    left join next_lookups as next_lookup on next_lookup.queue_id = q.id
-    left join given_up as g on g.queue_id = q.id
+    left join enrichment.lookups_to_come(reach_verdicts.queue_ids, reach_verdicts.offers) as l on l.queue_id = q.id
     left join records as r on r.queue_id = q.id
+    cross join lateral (select (l.next_lookup).*) as asked
     where q.id = any(reach_verdicts.queue_ids)
 $$;
 comment on function enrichment.reach_verdicts(uuid[], enrichment.scored_book[], enrichment.offered_value[]) is
@@ -251,7 +252,8 @@ exception
             -- Two transactions stood in each other's way: no fault of this row, so no attempt.
             return query
             update public.enrichment_queue as q
-            set status = 'pending', attempt_count = q.attempt_count - 1, wait_reason = 'backoff', next_attempt_after = now() + interval '5 seconds',
+            set status = 'pending', attempt_count = q.attempt_count - 1, wait_reason = 'backoff',
+                next_attempt_after = now() + interval '5 seconds',
                 last_error = sqlstate || ': ' || sqlerrm, claim_token = null, updated_at = now()
             where q.id = resolve_claimed.queue_ids[1]
             returning q.id, q.work_id, q.status, q.confidence, '{}'::text[], q.wait_reason, q.last_error;

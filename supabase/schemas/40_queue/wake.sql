@@ -29,7 +29,10 @@ begin
                 (new.contact is distinct from old.contact or new.provider_keys <> old.provider_keys)
                 and q.wait_reason in ('no_contact', 'no_key', 'bad_key', 'quota_zero', 'identify')
             )
-            or (new.finish_without_budget and not old.finish_without_budget and q.wait_reason in ('daily', 'quota_zero', 'bad_key', 'no_key', 'unknown_location', 'retry_after'))
+            or (
+                new.finish_without_budget and not old.finish_without_budget
+                and q.wait_reason in ('daily', 'quota_zero', 'bad_key', 'no_key', 'unknown_location', 'retry_after')
+            )
         )
         order by q.id
         for update

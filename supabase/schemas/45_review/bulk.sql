@@ -146,7 +146,10 @@ begin
 
     return query
     select false, cardinality(matching), approved, skipped,
-        (select coalesce(jsonb_object_agg(f.name, f.times), '{}') from (select w.name, count(*) from unnest(written) as w (name) group by w.name) as f (name, times)),
+        (
+            select coalesce(jsonb_object_agg(f.name, f.times), '{}')
+            from (select w.name, count(*) from unnest(written) as w (name) group by w.name) as f (name, times)
+        ),
         cardinality(matching) - approved - skipped;
 end
 $$;
@@ -157,7 +160,8 @@ language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
     matching uuid[] := enrichment.matching_reviews(
-        dismiss_matching_impl.confidence, dismiss_matching_impl.provider, dismiss_matching_impl.sentence, dismiss_matching_impl.import_id, null,
+        dismiss_matching_impl.confidence, dismiss_matching_impl.provider, dismiss_matching_impl.sentence,
+        dismiss_matching_impl.import_id, null,
         true
     );
     held uuid[];

@@ -95,7 +95,9 @@ begin
     end if;
     if exists (select 1 from unnest(ticked) as t where (proposals ? t) is not true) then
         perform enrichment.refuse(
-            'PT422', format('queue row %s proposes no %s', reviewed.id, (select coalesce(t, 'null') from unnest(ticked) as t where (proposals ? t) is not true limit 1)),
+            'PT422', format('queue row %s proposes no %s', reviewed.id, (
+                select coalesce(t, 'null') from unnest(ticked) as t where (proposals ? t) is not true limit 1
+            )),
             'name fields of match_details.proposals, or of the candidate''s values; null for all'
         );
     end if;
@@ -125,7 +127,8 @@ begin
     update public.works as w set enrichment_status = 'completed', last_enriched_at = now() where w.id = reviewed.work_id;
 
     return query
-    select reviewed.id, 'completed'::enrichment.queue_status, applied, array(select unnest(ticked) except select unnest(applied) order by 1);
+    select reviewed.id, 'completed'::enrichment.queue_status, applied,
+        array(select unnest(ticked) except select unnest(applied) order by 1);
 end
 $$;
 
@@ -147,7 +150,8 @@ begin
     update public.works as w set enrichment_status = 'skipped', last_enriched_at = now() where w.id = reviewed.work_id;
     insert into public.enrichment_audit_log (enrichment_queue_id, work_id, edition_id, import_id, action, confidence, match_details, actor)
     values (
-        reviewed.id, reviewed.work_id, reviewed.edition_id, reviewed.import_id, 'dismissed', reviewed.confidence, reviewed.match_details, reader
+        reviewed.id, reviewed.work_id, reviewed.edition_id, reviewed.import_id, 'dismissed', reviewed.confidence, reviewed.match_details,
+        reader
     );
     return query select reviewed.id, 'skipped'::enrichment.queue_status, '{}'::text[], '{}'::text[];
 end

@@ -38,8 +38,9 @@ returns void
 language plpgsql set search_path = ''
 as $$
 begin
-    -- Looking takes the locks of the real thing, and in a crowd an import, a sweep and a preview waited for each other in a circle. Whoever only
-    -- looks lets go first, before Postgres would pick one of them (deadlock_timeout, 1 s), looks again, and in the end says so.
+    -- Looking takes the locks of the real thing, and in a crowd an import, a sweep and a preview waited for each other in a circle.
+    -- Whoever only looks lets go first, before Postgres would pick one of them (deadlock_timeout, 1 s), looks again, and in the end
+    -- says so.
     perform enrichment.refuse('PT409', 'these works are being worked on at this moment', 'ask again in a few seconds');
 end
 $$;
@@ -53,7 +54,10 @@ declare
     borrowed_id uuid;
 begin
     insert into public.enrichment_queue (work_id, edition_id, triggered_by, trigger_source)
-    select borrow_row.work_id, (select c.edition_id from enrichment.choose_editions(array[borrow_row.work_id], borrow_row.reader) as c), borrow_row.reader, 'manual_bulk'
+    select
+        borrow_row.work_id,
+        (select c.edition_id from enrichment.choose_editions(array[borrow_row.work_id], borrow_row.reader) as c),
+        borrow_row.reader, 'manual_bulk'
     where not exists (select 1 from public.enrichment_queue as q where q.work_id = borrow_row.work_id and (q.is_open or q.is_in_review))
     on conflict do nothing;
 

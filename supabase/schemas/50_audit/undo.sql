@@ -36,7 +36,8 @@ begin
     ) then
         execute
             'update public.works as w set default_cover_storage_path = null from unnest($1) as v'
-            || ' where v.is_ours and v.field = ''work.cover_url'' and w.id = v.work_id and w.default_cover_storage_path = any(v.storage_paths)'
+            || ' where v.is_ours and v.field = ''work.cover_url'' and w.id = v.work_id'
+            || ' and w.default_cover_storage_path = any(v.storage_paths)'
         using forget_covers.written;
     end if;
 end
@@ -50,8 +51,10 @@ language sql set search_path = ''
 as $$
     with changes as (
         select
-            v.queue_id, v.work_id, max(v.edition_id::text)::uuid as edition_id, array_agg(v.field order by v.field) filter (where not v.is_ours) as kept,
-            coalesce(jsonb_object_agg(v.field, jsonb_build_object('old', v.present, 'new', v.previous)) filter (where v.is_ours), '{}') as fields,
+            v.queue_id, v.work_id, max(v.edition_id::text)::uuid as edition_id,
+            array_agg(v.field order by v.field) filter (where not v.is_ours) as kept,
+            coalesce(jsonb_object_agg(v.field, jsonb_build_object('old', v.present, 'new', v.previous)) filter (where v.is_ours), '{}')
+            as fields,
             coalesce(jsonb_object_agg(v.field, v.present) filter (where v.is_ours), '{}') as previous
         from unnest(log_undo.written) as v
         group by v.queue_id, v.work_id
@@ -74,7 +77,8 @@ as $$
     select
         s.id, s.work_id, s.edition_id, s.import_id, 'undone', s.confidence, coalesce(s.fields, '{}'), coalesce(s.previous, '{}'),
         jsonb_strip_nulls(jsonb_build_object(
-            'sentence', case when s.kept is null then 'undone' else 'undone, but for what was changed since' end, 'fields_kept', to_jsonb(s.kept)
+            'sentence', case when s.kept is null then 'undone' else 'undone, but for what was changed since' end,
+            'fields_kept', to_jsonb(s.kept)
         )),
         log_undo.actor
     from subjects as s
@@ -133,14 +137,16 @@ begin
 
     return query
     with first_rows as (
-        select distinct on (q.work_id) q.work_id, q.id from public.enrichment_queue as q where q.id = any(undo_rows.queue_ids) order by q.work_id, q.id
+        select distinct on (q.work_id) q.work_id, q.id
+        from public.enrichment_queue as q where q.id = any(undo_rows.queue_ids) order by q.work_id, q.id
     ),
 
     -- What the import's own columns filled is told on the line of the book's queue row, where there is one.
     undone as (
         select
             coalesce(v.queue_id, f.id) as line_id, v.work_id,
-            array_agg(v.field order by v.field) filter (where v.is_ours) as restored, array_agg(v.field order by v.field) filter (where not v.is_ours) as kept
+            array_agg(v.field order by v.field) filter (where v.is_ours) as restored,
+            array_agg(v.field order by v.field) filter (where not v.is_ours) as kept
         from unnest(written) as v
         left join first_rows as f on f.work_id = v.work_id
         group by 1, 2
@@ -168,7 +174,9 @@ declare
 begin
     select * into undone from public.enrichment_queue as q where q.id = undo_enrichment_impl.queue_id for update;
     if not found then
-        perform enrichment.refuse('PT404', format('no queue row %s', undo_enrichment_impl.queue_id), 'see list_enrichment(); old ones are pruned');
+        perform enrichment.refuse(
+            'PT404', format('no queue row %s', undo_enrichment_impl.queue_id), 'see list_enrichment(); old ones are pruned'
+        );
     elsif not enrichment.may_undo(reader, undone) then
         perform enrichment.refuse('PT403', format('queue row %s is not yours to undo', undone.id), 'whoever triggered or approved it may');
     elsif undone.is_open then
@@ -182,21 +190,18 @@ begin
 end
 $$;
 
-create function enrichment.undo_import_impl(import_id uuid)
-returns setof enrichment.undo_outcome
-language plpgsql security definer set search_path = '' set jit = off
+create function enrichment.lock_import_rows(import_id uuid)
+returns uuid[]
+language plpgsql set search_path = ''
 as $$
 declare
-    held uuid[];
-    filled_works uuid[];
-    lines integer;
+    locked_ids uuid[];
 begin
-    perform enrichment.refuse_foreign_import(undo_import_impl.import_id);
     with locked as (
         select q.id
         from public.enrichment_queue as q
-        where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = undo_import_impl.import_id)
-            and q.import_id = undo_import_impl.import_id and q.undone_at is null and case q.status
+        where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = lock_import_rows.import_id)
+            and q.import_id = lock_import_rows.import_id and q.undone_at is null and case q.status
                 when 'in_progress' then false
                 when 'pending' then q.trigger_source = 'post_import'
                 when 'needs_review' then true
@@ -207,37 +212,74 @@ begin
         for update
     )
 
-    select coalesce(array_agg(l.id), '{}') into held from locked as l;
+    select coalesce(array_agg(l.id), '{}') into locked_ids from locked as l;
+    return locked_ids;
+end
+$$;
+comment on function enrichment.lock_import_rows(uuid) is
+'Locks up to 1,000 queue rows of an import that an undo takes back: not those a worker has in hand, nor those that were asked for again.';
 
+create function enrichment.filled_works(import_id uuid, queue_ids uuid[])
+returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        with filled as (
+            select distinct w.work_id
+            from enrichment.logged_writes(null, filled_works.import_id, array(
+                select r.work_id from enrichment.import_rows as r where r.import_id = filled_works.import_id
+            )) as w
+        ),
+
+        own as (
+            select q.work_id from public.enrichment_queue as q where q.id = any(filled_works.queue_ids)
+        ),
+
+        others as (
+            select f.work_id from filled as f
+            where f.work_id not in (select o.work_id from own as o)
+            order by f.work_id
+            limit 1000 - cardinality(filled_works.queue_ids)
+        )
+
+        select array_agg(f.work_id)
+        from filled as f
+        where f.work_id in (select o.work_id from own as o union all select o.work_id from others as o)
+    );
+end
+$$;
+comment on function enrichment.filled_works(uuid, uuid[]) is
+'Works that an import''s own columns filled: those of these queue rows, and of other books as many as there is room for lines.';
+
+create function enrichment.undo_import_impl(import_id uuid)
+returns setof enrichment.undo_outcome
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    held uuid[];
+    lines integer;
+begin
+    perform enrichment.refuse_foreign_import(undo_import_impl.import_id);
+    held := enrichment.lock_import_rows(undo_import_impl.import_id);
     -- Those not begun yet would fill the books after all. They take the way of a claim that finds nothing.
     update public.enrichment_queue as q
     set status = 'in_progress', claim_token = gen_random_uuid(), claimed_by = 'undo_import', wait_reason = null, started_at = now()
     where q.id = any(held) and q.status = 'pending';
 
-    -- Of other books as many as there is room for lines.
-    with filled as (
-        select distinct w.work_id
-        from enrichment.logged_writes(null, undo_import_impl.import_id, array(
-            select r.work_id from enrichment.import_rows as r where r.import_id = undo_import_impl.import_id
-        )) as w
-    ),
-
-    others as (
-        select f.work_id from filled as f
-        where f.work_id not in (select q.work_id from public.enrichment_queue as q where q.id = any(held))
-        order by f.work_id
-        limit 1000 - cardinality(held)
-    )
-
-    select array_agg(f.work_id) into filled_works
-    from filled as f
-    where f.work_id in (select q.work_id from public.enrichment_queue as q where q.id = any(held)) or f.work_id in (select o.work_id from others as o);
-
-    return query select o.* from enrichment.undo_rows(held, undo_import_impl.import_id, filled_works, enrichment.acting_reader()) as o;
+    return query
+    select o.*
+    from enrichment.undo_rows(
+        held, undo_import_impl.import_id, enrichment.filled_works(undo_import_impl.import_id, held), enrichment.acting_reader()
+    ) as o;
     get diagnostics lines = row_count;
     return query
-    select q.id, q.work_id, q.status, '{}'::text[], '{}'::text[],
-        case q.status when 'in_progress' then 'a worker has it in hand: undo the import again when it has ended' else 'it was asked for again since: undo it by itself once it has ended' end
+    select
+        q.id, q.work_id, q.status, '{}'::text[], '{}'::text[],
+        case
+            when q.status = 'in_progress' then 'a worker has it in hand: undo the import again when it has ended'
+            else 'it was asked for again since: undo it by itself once it has ended'
+        end
     from public.enrichment_queue as q
     where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = undo_import_impl.import_id)
         and q.import_id = undo_import_impl.import_id and q.is_open

@@ -37,9 +37,13 @@ declare
 begin
     select i.user_id into owner from enrichment.imports as i where i.id = refuse_foreign_import.import_id;
     if owner is null then
-        perform enrichment.refuse('PT404', format('no import %s', refuse_foreign_import.import_id), 'see enrichment_imports(); old ones are pruned');
+        perform enrichment.refuse(
+            'PT404', format('no import %s', refuse_foreign_import.import_id), 'see enrichment_imports(); old ones are pruned'
+        );
     elsif owner <> reader then
-        perform enrichment.refuse('PT403', format('import %s is another reader''s', refuse_foreign_import.import_id), 'see enrichment_imports()');
+        perform enrichment.refuse(
+            'PT403', format('import %s is another reader''s', refuse_foreign_import.import_id), 'see enrichment_imports()'
+        );
     end if;
 end
 $$;
@@ -56,16 +60,20 @@ as $$
     cross join lateral (
         select
             count(*)::integer as "rows", count(*) filter (where r.outcome = 'created')::integer as created,
-            count(*) filter (where r.outcome = 'matched')::integer as matched, count(*) filter (where r.outcome = 'duplicate')::integer as duplicate,
+            count(*) filter (where r.outcome = 'matched')::integer as matched,
+            count(*) filter (where r.outcome = 'duplicate')::integer as duplicate,
             count(*) filter (where r.outcome = 'rejected')::integer as rejected
         from enrichment.import_rows as r
         where r.import_id = i.id
     ) as r
     cross join lateral (
         select
-            count(*) filter (where q.status = 'pending')::integer as pending, count(*) filter (where q.status = 'in_progress')::integer as in_progress,
-            count(*) filter (where q.status = 'completed')::integer as completed, count(*) filter (where q.status = 'needs_review')::integer as needs_review,
-            count(*) filter (where q.status = 'failed')::integer as failed, count(*) filter (where q.status = 'skipped')::integer as skipped,
+            count(*) filter (where q.status = 'pending')::integer as pending,
+            count(*) filter (where q.status = 'in_progress')::integer as in_progress,
+            count(*) filter (where q.status = 'completed')::integer as completed,
+            count(*) filter (where q.status = 'needs_review')::integer as needs_review,
+            count(*) filter (where q.status = 'failed')::integer as failed,
+            count(*) filter (where q.status = 'skipped')::integer as skipped,
             count(*) filter (where q.cover_applied and q.undone_at is null)::integer as covers_applied,
             count(*) filter (where q.undone_at is not null)::integer as undone
         from public.enrichment_queue as q

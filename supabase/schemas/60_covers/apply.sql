@@ -38,7 +38,8 @@ as $$
             when element.value ->> 'storage_path' is distinct from enrichment.cover_path(element.value ->> 'sha256')
                 then 'storage_path is not ' || enrichment.cover_path('<32 digits of sha256>')
             when coalesce(element.value ->> 'cover_url', '') !~ '^https?://[^/@\s]+/storage/v1/object/public/covers/[^\s]+$'
-                or right(element.value ->> 'cover_url', length(element.value ->> 'storage_path') + 1) <> '/' || (element.value ->> 'storage_path')
+                or right(element.value ->> 'cover_url', length(element.value ->> 'storage_path') + 1)
+                    <> '/' || (element.value ->> 'storage_path')
                 then 'cover_url is not the public URL of storage_path'
             when bytes is null then format('bytes is not between 1 and %s (cover_image_bytes)', s.cover_image_bytes)
             when width is null or height is null then 'width or height is not between 2 and 4,000'
@@ -85,6 +86,62 @@ $$;
 comment on function enrichment.weigh_covers(enrichment.answered_cover[]) is
 'Whether each stored image may take its work''s cover: over_budget where the total would pass cover_budget_bytes, url_changed, locked, or applied. The caller holds the locks.';
 
+create function enrichment.count_images(elements enrichment.answered_cover[], verdicts enrichment.cover_verdict[])
+returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    with stored as (
+        insert into enrichment.stored_covers (sha256, storage_path, bytes, width, height)
+        select distinct on (e.sha256) e.sha256, e.storage_path, e.bytes, e.width, e.height
+        from unnest(count_images.elements) as e
+        join unnest(count_images.verdicts) as v on v.cover_id = e.cover_id and v.outcome <> 'over_budget'
+        order by e.sha256
+        on conflict do nothing
+        returning bytes
+    )
+
+    update enrichment.cover_storage as u
+    set images = u.images + added.images, bytes = u.bytes + added.bytes
+    from (select count(*) as images, coalesce(sum(stored.bytes), 0) as bytes from stored) as added
+    where added.images > 0;
+end
+$$;
+comment on function enrichment.count_images(enrichment.answered_cover[], enrichment.cover_verdict[]) is
+'Notes the images that are new, whatever became of their covers, unless they are over budget. The caller holds the lock of cover_storage.';
+
+create function enrichment.close_covers(elements enrichment.answered_cover[], verdicts enrichment.cover_verdict[])
+returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    update enrichment.cover_queue as c
+    set status = case
+            when v.outcome = 'applied' then 'completed' when v.outcome = 'over_budget' then 'pending' else 'skipped'
+        end::enrichment.queue_status,
+        sha256 = case when v.outcome = 'applied' then e.sha256 end,
+        last_error = case
+            when v.outcome = 'url_changed' then 'the work shows another cover now' when v.outcome = 'locked' then 'the cover was locked'
+        end,
+        attempt_count = c.attempt_count - (v.outcome = 'over_budget')::integer,
+        wait_reason = case when v.outcome = 'over_budget' then 'storage_budget' end,
+        next_attempt_after = case when v.outcome = 'over_budget' then 'infinity' else c.next_attempt_after end,
+        finished_at = case when v.outcome <> 'over_budget' then now() end,
+        claim_token = null, updated_at = now()
+    from unnest(close_covers.elements) as e
+    join unnest(close_covers.verdicts) as v on v.cover_id = e.cover_id
+    where c.id = e.cover_id;
+
+    -- A cover that changed meanwhile may be one to store as well.
+    perform enrichment.queue_covers(array_agg(c.work_id), null)
+    from unnest(close_covers.verdicts) as v
+    join enrichment.cover_queue as c on c.id = v.cover_id
+    where v.outcome = 'url_changed';
+end
+$$;
+comment on function enrichment.close_covers(enrichment.answered_cover[], enrichment.cover_verdict[]) is
+'Ends the rows as their verdicts say; those over budget wait, and a work that shows another cover by now gets in line with that one.';
+
 create function enrichment.swap_covers(elements enrichment.answered_cover[], verdicts enrichment.cover_verdict[])
 returns void
 language plpgsql set search_path = ''
@@ -95,21 +152,6 @@ declare
         where a.attrelid = 'public.works'::regclass and a.attname = 'default_cover_storage_path' and not a.attisdropped
     );
 begin
-    with stored as (
-        insert into enrichment.stored_covers (sha256, storage_path, bytes, width, height)
-        select distinct on (e.sha256) e.sha256, e.storage_path, e.bytes, e.width, e.height
-        from unnest(swap_covers.elements) as e
-        join unnest(swap_covers.verdicts) as v on v.cover_id = e.cover_id and v.outcome <> 'over_budget'
-        order by e.sha256
-        on conflict do nothing
-        returning bytes
-    )
-
-    update enrichment.cover_storage as u
-    set images = u.images + added.images, bytes = u.bytes + added.bytes
-    from (select count(*) as images, coalesce(sum(stored.bytes), 0) as bytes from stored) as added
-    where added.images > 0;
-
     -- A host without the column has nowhere to note the path, and static SQL would not compile there.
     execute
         'update public.works as w set default_cover_url = e.cover_url, updated_at = now()'
@@ -130,29 +172,10 @@ begin
     join unnest(swap_covers.verdicts) as v on v.cover_id = e.cover_id and v.outcome = 'applied'
     join enrichment.cover_queue as c on c.id = e.cover_id
     left join public.enrichment_queue as q on q.id = c.queue_id;
-
-    update enrichment.cover_queue as c
-    set status = case v.outcome when 'applied' then 'completed' when 'over_budget' then 'pending' else 'skipped' end::enrichment.queue_status,
-        sha256 = case when v.outcome = 'applied' then e.sha256 end,
-        last_error = case v.outcome when 'url_changed' then 'the work shows another cover now' when 'locked' then 'the cover was locked' end,
-        attempt_count = c.attempt_count - (v.outcome = 'over_budget')::integer,
-        wait_reason = case when v.outcome = 'over_budget' then 'storage_budget' end,
-        next_attempt_after = case when v.outcome = 'over_budget' then 'infinity' else c.next_attempt_after end,
-        finished_at = case when v.outcome <> 'over_budget' then now() end,
-        claim_token = null, updated_at = now()
-    from unnest(swap_covers.elements) as e
-    join unnest(swap_covers.verdicts) as v on v.cover_id = e.cover_id
-    where c.id = e.cover_id;
-
-    -- A cover that changed meanwhile may be one to store as well.
-    perform enrichment.queue_covers(array_agg(c.work_id), null)
-    from unnest(swap_covers.verdicts) as v
-    join enrichment.cover_queue as c on c.id = v.cover_id
-    where v.outcome = 'url_changed';
 end
 $$;
 comment on function enrichment.swap_covers(enrichment.answered_cover[], enrichment.cover_verdict[]) is
-'Counts the images, swaps and logs the URLs of those applied, and closes the rows; those over budget wait. The caller holds the locks.';
+'Swaps and logs the URLs of the covers that are applied. The caller holds the locks.';
 
 create function enrichment.settle_covers(elements enrichment.answered_cover[])
 returns setof enrichment.cover_verdict
@@ -185,7 +208,9 @@ begin
 
     perform 1 from enrichment.cover_storage for update;
     select array_agg(v) into verdicts from enrichment.weigh_covers(fenced) as v;
+    perform enrichment.count_images(fenced, verdicts);
     perform enrichment.swap_covers(fenced, verdicts);
+    perform enrichment.close_covers(fenced, verdicts);
     return query select v.* from unnest(verdicts) as v;
 exception
     when others then
@@ -195,7 +220,10 @@ exception
             return query
             select s.cover_id, 'failed'
             from enrichment.end_cover_attempts(array(
-                select c.id from enrichment.cover_queue as c where c.id = this_one.cover_id and c.claim_token = this_one.claim_token for update
+                select c.id
+                from enrichment.cover_queue as c
+                where c.id = this_one.cover_id and c.claim_token = this_one.claim_token
+                for update
             ), sqlstate || ': ' || sqlerrm, 'backoff', false) as s;
         else
             foreach this_one in array settle_covers.elements loop
@@ -217,7 +245,8 @@ declare
 begin
     if jsonb_typeof(apply_covers_impl.results) is distinct from 'array' then
         perform enrichment.refuse(
-            'PT422', 'results is not a JSON array', 'send [{"cover_id", "claim_token", "sha256", "storage_path", "cover_url", "bytes", "width", "height"}]'
+            'PT422', 'results is not a JSON array',
+            'send [{"cover_id", "claim_token", "sha256", "storage_path", "cover_url", "bytes", "width", "height"}]'
         );
     end if;
     perform enrichment.refuse_long_list(jsonb_array_length(apply_covers_impl.results));

@@ -27,48 +27,75 @@ comment on column enrichment.cover_report.image_bytes is 'The most that is store
 comment on column enrichment.cover_report.hosts is 'Where images may come from; *.name is every host below name.';
 comment on column enrichment.cover_report.placeholders is 'md5 or sha256 of files that only say "there is no image".';
 
+create function enrichment.postpone_covers(until timestamptz, reason text)
+returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    with due as (
+        select q.id from enrichment.cover_queue as q
+        where q.is_open and q.status = 'pending' and q.next_attempt_after <= now()
+        limit 1000
+        for update skip locked
+    )
+
+    update enrichment.cover_queue as q
+    set wait_reason = postpone_covers.reason, next_attempt_after = postpone_covers.until, updated_at = now()
+    from due
+    where q.id = due.id;
+end
+$$;
+comment on function enrichment.postpone_covers(timestamptz, text) is 'Up to 1,000 covers that are due wait until then, for that reason.';
+
+create function enrichment.room_for_covers()
+returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select (s.cover_budget_bytes - u.bytes) / s.cover_image_bytes - under_way."rows"
+        from enrichment.settings as s
+        cross join enrichment.cover_storage as u
+        cross join lateral (
+            select count(*) from enrichment.cover_queue as q where q.is_open and q.status = 'in_progress'
+        ) as under_way ("rows")
+    );
+end
+$$;
+comment on function enrichment.room_for_covers() is
+'How many more covers may be claimed: each row under way sets aside the largest image there may be, so that no upload can go beyond the budget. The caller holds the lock of cover_storage.';
+
 create function enrichment.claim_covers_impl(worker_name text, batch_size integer)
 returns setof enrichment.claimed_cover
 language plpgsql security definer set search_path = '' set jit = off
 as $$
 declare
     batch integer := coalesce(claim_covers_impl.batch_size, 10);
-    kept enrichment.settings := (select s from enrichment.settings as s);
     gate enrichment.cover_gate;
-    stored_bytes bigint;
-    held_rows bigint;
 begin
     if batch not between 1 and 100 then
         perform enrichment.refuse('PT422', format('batch_size %s is not between 1 and 100', batch), 'ten is the default');
     end if;
-    if kept.cover_mode <> 'thumbnail' then
+    if (select s.cover_mode from enrichment.settings as s) <> 'thumbnail' then
         return;
     end if;
-    if (select count(*) from (select 1 from enrichment.cover_queue as q where q.is_open and q.status = 'pending' and q.next_attempt_after <= now() limit batch) as due) < batch then
+    perform 1 from enrichment.cover_queue as q
+    where q.is_open and q.status = 'pending' and q.next_attempt_after <= now()
+    offset batch - 1
+    limit 1;
+    if not found then
+        -- Fewer than a batch are due.
         perform enrichment.backfill_covers();
     end if;
 
     -- From here on claims take turns.
-    select u.bytes into stored_bytes from enrichment.cover_storage as u for update;
-    select * into gate from enrichment.cover_gate as g;
+    perform 1 from enrichment.cover_storage for update;
+    select * into gate from enrichment.cover_gate;
     if gate.wait_reason is not null then
-        with due as (
-            select q.id from enrichment.cover_queue as q
-            where q.is_open and q.status = 'pending' and q.next_attempt_after <= now()
-            limit 1000
-            for update skip locked
-        )
-
-        update enrichment.cover_queue as q
-        set wait_reason = gate.wait_reason, next_attempt_after = gate.available_at, updated_at = now()
-        from due
-        where q.id = due.id;
+        perform enrichment.postpone_covers(gate.available_at, gate.wait_reason);
         return;
     end if;
-
-    -- Each row under way sets aside the largest image there may be, so that no upload can go beyond the budget.
-    select count(*) into held_rows from enrichment.cover_queue as q where q.is_open and q.status = 'in_progress';
-    batch := least(batch, (kept.cover_budget_bytes - stored_bytes) / kept.cover_image_bytes - held_rows)::integer;
+    batch := least(batch, enrichment.room_for_covers());
     if batch < 1 then
         return;
     end if;

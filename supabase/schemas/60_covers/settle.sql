@@ -78,7 +78,9 @@ language plpgsql security definer set search_path = ''
 as $$
 begin
     if coalesce(release_cover_impl.reason, '') = '' then
-        perform enrichment.refuse('PT422', 'a released row needs a reason', 'say why it waits: rate, breaker, unreachable, storage, stopped …');
+        perform enrichment.refuse(
+            'PT422', 'a released row needs a reason', 'say why it waits: rate, breaker, unreachable, storage, stopped …'
+        );
     end if;
     return query
     update enrichment.cover_queue as c

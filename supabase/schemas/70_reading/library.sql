@@ -89,7 +89,8 @@ begin
         join public.library_items as shelved on shelved.id = named.id
         join public.editions as own on own.work_id = shelved.work_id
         order by
-            shelved.id, own.id <> shelved.preferred_edition_id, coalesce(own.isbn13, '') = '', coalesce(own.isbn10, '') = '', own.created_at,
+            shelved.id, own.id <> shelved.preferred_edition_id, coalesce(own.isbn13, '') = '', coalesce(own.isbn10, '') = '',
+            own.created_at,
             own.id
     ) as e on e.item_id = i.id
     left join lateral (
@@ -156,11 +157,16 @@ declare
     page uuid[];
 begin
     perform enrichment.refuse_bad_page(enrichment_library_impl.page_size);
-    if enrichment_library_impl.filter <> 'missing' and enrichment_library_impl.filter <> all(enum_range(null::enrichment.queue_status)::text[]) then
-        perform enrichment.refuse('PT422', format('unknown filter %s', enrichment_library_impl.filter), 'use missing, or a status: pending, needs_review …');
+    if enrichment_library_impl.filter <> 'missing'
+        and enrichment_library_impl.filter <> all(enum_range(null::enrichment.queue_status)::text[]) then
+        perform enrichment.refuse(
+            'PT422', format('unknown filter %s', enrichment_library_impl.filter), 'use missing, or a status: pending, needs_review …'
+        );
     end if;
     if enrichment_library_impl.cursor is not null and enrichment.uuid_of(before[2]) is null then
-        perform enrichment.refuse('PT422', 'cursor is not one that a page ended with', 'send the cursor of the last row, or null for the first page');
+        perform enrichment.refuse(
+            'PT422', 'cursor is not one that a page ended with', 'send the cursor of the last row, or null for the first page'
+        );
     end if;
     page := enrichment.shelf_page(
         reader, enrichment_library_impl.filter, enrichment_library_impl.page_size,

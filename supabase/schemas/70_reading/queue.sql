@@ -105,10 +105,15 @@ declare
 begin
     perform enrichment.refuse_bad_page(list_enrichment_impl.page_size);
     if list_enrichment_impl.status <> all(enum_range(null::enrichment.queue_status)::text[]) then
-        perform enrichment.refuse('PT422', format('unknown status %s', list_enrichment_impl.status), 'use pending, in_progress, completed, needs_review, failed or skipped');
+        perform enrichment.refuse(
+            'PT422', format('unknown status %s', list_enrichment_impl.status),
+            'use pending, in_progress, completed, needs_review, failed or skipped'
+        );
     end if;
     if list_enrichment_impl.cursor is not null and enrichment.uuid_of(list_enrichment_impl.cursor) is null then
-        perform enrichment.refuse('PT422', 'cursor is not one that a page ended with', 'send the cursor of the last row, or null for the first page');
+        perform enrichment.refuse(
+            'PT422', 'cursor is not one that a page ended with', 'send the cursor of the last row, or null for the first page'
+        );
     end if;
     page := enrichment.queue_page(
         reader, list_enrichment_impl.status::enrichment.queue_status, list_enrichment_impl.page_size,
@@ -119,7 +124,11 @@ begin
     return query
     select
         q.id, q.work_id, q.edition_id,
-        case when reader is null or exists (select 1 from enrichment.imports as m where m.id = q.import_id and m.user_id = reader) then q.import_id end,
+        case
+            when reader is null or exists (
+                select 1 from enrichment.imports as m where m.id = q.import_id and m.user_id = reader
+            ) then q.import_id
+        end,
         w.title::text, enrichment.author_names(w.id), q.status, q.confidence, q.wait_reason, nullif(q.next_attempt_after, 'infinity'),
         q.last_error, w.default_cover_url, q.cover_applied, q.fields_applied, q.providers_attempted, q.match_details ->> 'sentence',
         present.fields, enrichment.shown_proposals(q, present.fields), q.match_details, q.trigger_source, enrichment.may_undo(reader, q),

@@ -16,7 +16,8 @@ begin
         select c.oid::regclass
         from pg_catalog.pg_class as c
         where c.oid in (to_regclass('public.users'), 'enrichment.settings'::regclass, 'enrichment.providers'::regclass)
-            and (c.reltuples < 0 or (c.reltuples = 0 and pg_catalog.pg_relation_size(c.oid) > 0)) and pg_catalog.pg_has_role(c.relowner, 'usage')
+            and (c.reltuples < 0 or (c.reltuples = 0 and pg_catalog.pg_relation_size(c.oid) > 0))
+            and pg_catalog.pg_has_role(c.relowner, 'usage')
     loop
         execute format('analyze %s', small);
     end loop;
@@ -25,16 +26,11 @@ $$;
 comment on function enrichment.analyze_small_tables() is
 'Tells the planner once, as soon as they have rows, how small users, settings and providers are: below fifty changes autoanalyze never comes, and it expects hundreds.';
 
-create function enrichment.prune_enrichment_impl()
+create function enrichment.prune_rows(kept enrichment.settings)
 returns setof enrichment.pruned
-language plpgsql security definer set search_path = '' set jit = off
+language plpgsql set search_path = ''
 as $$
-declare
-    kept enrichment.settings := (select s from enrichment.settings as s);
-    cron_runs bigint;
 begin
-    perform enrichment.analyze_small_tables();
-
     return query
     with gone as (
         delete from public.enrichment_queue as q
@@ -77,17 +73,22 @@ begin
     )
 
     select 'cover_queue', count(*) from gone;
+end
+$$;
+comment on function enrichment.prune_rows(enrichment.settings) is
+'Removes closed queue rows, the log, imports and closed cover rows that are older than the settings say, 10,000 of a kind at most.';
 
-    -- Once a night, covers that the host has hot-linked since are looked for.
-    update enrichment.cover_backfill as b
-    set next_work_id = '00000000-0000-0000-0000-000000000000'
-    where kept.cover_mode = 'thumbnail' and b.next_work_id is null;
-
+create function enrichment.prune_replies(kept enrichment.settings)
+returns setof enrichment.pruned
+language plpgsql set search_path = ''
+as $$
+begin
     return query
     with gone as (
         delete from public.source_records as s
-        where s.entity_type in ('isbn_lookup', 'title_lookup')
-            and s.fetched_at < now() - make_interval(days => case when s.raw ? 'no_match' then kept.miss_valid_days else kept.record_valid_days end)
+        where s.entity_type in ('isbn_lookup', 'title_lookup') and s.fetched_at < now() - make_interval(
+            days => case when s.raw ? 'no_match' then kept.miss_valid_days else kept.record_valid_days end
+        )
         returning 1
     )
 
@@ -105,7 +106,28 @@ begin
     )
 
     select 'parsed_records', count(*) from gone;
+end
+$$;
+comment on function enrichment.prune_replies(enrichment.settings) is
+'Removes replies to our own look-ups that no longer answer, and parsed forms of records that are old or gone.';
 
+create function enrichment.prune_enrichment_impl()
+returns setof enrichment.pruned
+language plpgsql security definer set search_path = '' set jit = off
+as $$
+declare
+    kept enrichment.settings := (select s from enrichment.settings as s);
+    cron_runs bigint;
+begin
+    perform enrichment.analyze_small_tables();
+    return query select * from enrichment.prune_rows(kept);
+
+    -- Once a night, covers that the host has hot-linked since are looked for.
+    update enrichment.cover_backfill as b
+    set next_work_id = '00000000-0000-0000-0000-000000000000'
+    where kept.cover_mode = 'thumbnail' and b.next_work_id is null;
+
+    return query select * from enrichment.prune_replies(kept);
     if to_regclass('cron.job_run_details') is not null then
         execute 'delete from cron.job_run_details where end_time < now() - make_interval(days => $1)' using kept.keep_cron_runs_days;
         get diagnostics cron_runs = row_count;

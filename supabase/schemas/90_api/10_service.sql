@@ -157,7 +157,9 @@ create function public.release_cover(cover_id uuid, claim_token uuid, reason tex
 returns setof enrichment.cover_state
 language sql set search_path = ''
 as $$
-    select * from enrichment.release_cover_impl(release_cover.cover_id, release_cover.claim_token, release_cover.reason, release_cover.retry_at)
+    select * from enrichment.release_cover_impl(
+        release_cover.cover_id, release_cover.claim_token, release_cover.reason, release_cover.retry_at
+    )
 $$;
 comment on function public.release_cover(uuid, uuid, text, timestamptz) is
 'Gives a claimed cover back: pending, with the reason and from when it is due (default now). No attempt is spent. PT404, PT409 without the running claim, PT422 without a reason.';

@@ -80,7 +80,8 @@ returns setof enrichment.matching_outcome
 language sql set search_path = ''
 as $$
     select * from enrichment.approve_matching_impl(
-        approve_matching.confidence, approve_matching.provider, approve_matching.sentence, approve_matching.import_id, approve_matching.fields,
+        approve_matching.confidence, approve_matching.provider, approve_matching.sentence, approve_matching.import_id,
+        approve_matching.fields,
         approve_matching.is_dry_run
     )
 $$;
@@ -95,7 +96,8 @@ returns setof enrichment.matching_outcome
 language sql set search_path = ''
 as $$
     select * from enrichment.dismiss_matching_impl(
-        dismiss_matching.confidence, dismiss_matching.provider, dismiss_matching.sentence, dismiss_matching.import_id, dismiss_matching.is_dry_run
+        dismiss_matching.confidence, dismiss_matching.provider, dismiss_matching.sentence, dismiss_matching.import_id,
+        dismiss_matching.is_dry_run
     )
 $$;
 comment on function public.dismiss_matching(text, text, text, uuid, boolean) is

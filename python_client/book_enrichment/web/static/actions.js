@@ -108,9 +108,9 @@ export async function undoImport(id) {
     const items = await undoAll(id);
     const fields = items.flatMap((item) => item.fields_restored ?? []);
     const kept = items.flatMap((item) => item.fields_kept ?? []);
-    const refused = items.find((item) => item.reason);
+    const refused = items.filter((item) => item.reason);
     toast(items.length ? undone(items.length, fields, kept) : 'There was nothing to undo.');
-    if (refused) toast(`${count(items.filter((item) => item.reason).length, 'book')} could not be undone: ${refused.reason}.`, { kind: 'error' });
+    if (refused.length) toast(`${count(refused.length, 'book')} could not be undone: ${refused[0].reason}.`, { kind: 'error' });
     await Promise.all([loadImports(), refresh()]);
   } catch (error) {
     complain(error, 'The import was not undone.');

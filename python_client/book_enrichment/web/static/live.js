@@ -60,7 +60,7 @@ function nextLook() {
   const { value: summary, error } = state.summary;
   if (error) return document.hidden ? HIDDEN_MS : WAITING_MS / 3;
   if (!summary) return WAITING_MS;
-  const isImporting = state.upload && state.upload.id && !state.upload.isIn;
+  const isImporting = state.upload?.id && !state.upload.isIn;
   const isOpen = summary.pending + summary.in_progress > 0 || isImporting;
   if (!isOpen) return null;
   if (document.hidden) return HIDDEN_MS;

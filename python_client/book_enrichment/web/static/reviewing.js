@@ -209,7 +209,8 @@ async function alikeRows(filter) {
     await loadMoreReview();
     if (state.review.error) throw state.review.error;
   }
-  return state.review.value.filter((row) => row.sentence === filter.sentence && row.confidence === filter.confidence && !rivals(row).length);
+  const isAlike = (row) => row.sentence === filter.sentence && row.confidence === filter.confidence && !rivals(row).length;
+  return state.review.value.filter(isAlike);
 }
 
 /** How many of the loaded rows were judged like this one, itself included. Where rivals ask for a choice, it is one of a kind. */

@@ -45,12 +45,22 @@ function book({ book: one, history, found, error }) {
           ${one.status === 'failed' ? one.last_error : nothing}</p>
         ${one.missing?.length ? html`<p>Lacks ${fieldNames(one.missing, 9)}.</p>` : nothing}
         <p class="actions">
-          ${one.status === 'needs_review' ? html`<a class="button primary" href="#/review" @click=${() => review(one)}>Review it</a>` : nothing}
-          ${!isOpen && one.status !== 'needs_review' && one.missing?.length ? html`<button class="button primary" @click=${() => enrichOne(one)}>${icon('sparkle')}Enrich</button>` : nothing}
+          ${one.status === 'needs_review'
+            ? html`<a class="button primary" href="#/review" @click=${() => review(one)}>Review it</a>` : nothing}
+          ${!isOpen && one.status !== 'needs_review' && one.missing?.length
+            ? html`<button class="button primary" @click=${() => enrichOne(one)}>${icon('sparkle')}Enrich</button>` : nothing}
         </p></div></div>
     ${troubleInside(error, () => openBook(one))}
-    <h3>History</h3>${history === null ? html`<p class="fine">${error ? 'It could not be loaded.' : 'Loading …'}</p>` : history.length ? html`<ol class="history">${history.map((line) => historyLine(line, history, one))}</ol>` : html`<p class="fine">Nothing was done to this book yet.</p>`}
-    <h3>What was found</h3>${found === null ? html`<p class="fine">${error ? 'It could not be loaded.' : 'Loading …'}</p>` : found.length ? html`<ol class="found">${found.map(candidate)}</ol>` : html`<p class="fine">No source has described this book yet.</p>`}`;
+    <h3>History</h3>${history === null ? stillLoading(error)
+      : history.length ? html`<ol class="history">${history.map((line) => historyLine(line, history, one))}</ol>`
+      : html`<p class="fine">Nothing was done to this book yet.</p>`}
+    <h3>What was found</h3>${found === null ? stillLoading(error)
+      : found.length ? html`<ol class="found">${found.map(candidate)}</ol>`
+      : html`<p class="fine">No source has described this book yet.</p>`}`;
+}
+
+function stillLoading(error) {
+  return html`<p class="fine">${error ? 'It could not be loaded.' : 'Loading …'}</p>`;
 }
 
 function review(one) {
@@ -67,9 +77,11 @@ function historyLine(line, history, one) {
   const changes = Object.entries(line.fields_changed ?? {});
   // A row is undone as a whole: one button, at the newest of its lines.
   const canUndo = line === history.find((other) => other.is_undoable && other.queue_id === line.queue_id);
-  return html`<li><p><strong>${actionName(line.action)}</strong> <span class="fine">${ago(line.created_at)}${line.provider ? html`, ${sourceLink(line.source_url, providerName(line.provider))}` : nothing}</span></p>
+  const source = line.provider ? html`, ${sourceLink(line.source_url, providerName(line.provider))}` : nothing;
+  return html`<li><p><strong>${actionName(line.action)}</strong> <span class="fine">${ago(line.created_at)}${source}</span></p>
     ${line.sentence ? html`<p class="fine">${capital(line.sentence)}.</p>` : nothing}
-    ${changes.length ? html`<ul class="changes">${inOrder(changes.map(([field]) => field)).map((field) => change(field, line.fields_changed[field]))}</ul>` : nothing}
+    ${changes.length ? html`<ul class="changes">${inOrder(changes.map(([field]) => field))
+      .map((field) => change(field, line.fields_changed[field]))}</ul>` : nothing}
     ${canUndo ? html`<button class="button small" @click=${() => undoLine(line, one)}>${icon('undo')}Undo</button>` : nothing}</li>`;
 }
 
@@ -95,18 +107,25 @@ function candidate(each) {
 function bulk(open) {
   const { action, sentence, count: tried, unticked, busy, error } = open;
   const verb = capital(action);
-  if (!tried) return html`<h2 id="dialog-title" tabindex="-1" autofocus>${verb} all that say the same</h2>${error ? troubleInside(error, () => askForAlike(open.row, action)) : html`<p>Counting …</p>`}`;
+  if (!tried) {
+    return html`<h2 id="dialog-title" tabindex="-1" autofocus>${verb} all that say the same</h2>${error
+      ? troubleInside(error, () => askForAlike(open.row, action)) : html`<p>Counting …</p>`}`;
+  }
   const fields = inOrder(Object.keys(tried.fields ?? {}));
   const none = !tried.matched || (action === 'approve' && unticked.size === fields.length);
   return html`<h2 id="dialog-title" tabindex="-1" autofocus>${verb} ${count(tried.matched, 'book')}?</h2>
     <p>All of them say: <q>${sentence}</q></p>
-    ${action === 'approve' ? html`<p>Only what is empty now is written:</p><ul class="ticks">${fields.map((field) => html`<li><label class="tick">
-      <input type="checkbox" ?checked=${!unticked.has(field)} @change=${(event) => tickAll(open, field, event.target.checked)}><span>${fieldName(field)}</span> <span class="fine">${count(tried.fields[field], 'book')}</span></label></li>`)}</ul>`
+    ${action === 'approve' ? html`<p>Only what is empty now is written:</p><ul class="ticks">${fields.map((field) => html`<li>
+      <label class="tick">
+      <input type="checkbox" ?checked=${!unticked.has(field)} @change=${(event) => tickAll(open, field, event.target.checked)}><span
+        >${fieldName(field)}</span> <span class="fine">${count(tried.fields[field], 'book')}</span></label></li>`)}</ul>`
       : html`<p>These matches will not be proposed again. This cannot be undone.</p>`}
-    ${tried.matched > MOST_ALIKE ? html`<p class="fine">One step takes ${number(MOST_ALIKE)}; the others stay for a second one.</p>` : nothing}
+    ${tried.matched > MOST_ALIKE
+      ? html`<p class="fine">One step takes ${number(MOST_ALIKE)}; the others stay for a second one.</p>` : nothing}
     ${troubleInside(error, () => changeAlike(open))}
     <div class="actions"><button class="button" @click=${close}>Cancel</button>
-      <button class="button primary" ?disabled=${busy || none} @click=${() => changeAlike(open)}>${busy ? 'One moment …' : `${verb} ${count(tried.matched, 'book')}`}</button></div>`;
+      <button class="button primary" ?disabled=${busy || none} @click=${() => changeAlike(open)}>${busy
+        ? 'One moment …' : `${verb} ${count(tried.matched, 'book')}`}</button></div>`;
 }
 
 function tickAll(open, field, isOn) {
@@ -117,13 +136,16 @@ function tickAll(open, field, isOn) {
 
 function undoing({ one }) {
   return html`<h2 id="dialog-title" tabindex="-1" autofocus>Undo this import?</h2>
-    <p>What was filled into ${count(one.undoable, 'book')} of this ${providerName(one.import_source)} file is taken out again, ${count(one.covers_applied, 'cover')} included. The books stay in your library, and so does what you have changed since.</p>
+    <p>What was filled into ${count(one.undoable, 'book')} of this ${providerName(one.import_source)} file is taken out again,
+      ${count(one.covers_applied, 'cover')} included. The books stay in your library, and so does what you have changed since.</p>
     <div class="actions"><button class="button" @click=${close}>Cancel</button>
-      <button class="button primary" @click=${() => undoImport(one.import_id)}>${icon('undo')}Undo ${count(one.undoable, 'book')}</button></div>`;
+      <button class="button primary" @click=${() => undoImport(one.import_id)}
+        >${icon('undo')}Undo ${count(one.undoable, 'book')}</button></div>`;
 }
 
 function shortcuts() {
   return html`<h2 id="dialog-title" tabindex="-1" autofocus>Keyboard</h2>
     <dl class="shortcuts">${SHORTCUTS.map(([key, does]) => html`<div><dt><kbd>${key}</kbd></dt><dd>${capital(does)}</dd></div>`)}</dl>
-    <label class="tick"><input type="checkbox" ?checked=${state.shortcuts} @change=${(event) => keepShortcuts(event.target.checked)}><span>Use single keys as shortcuts</span></label>`;
+    <label class="tick"><input type="checkbox" ?checked=${state.shortcuts}
+      @change=${(event) => keepShortcuts(event.target.checked)}><span>Use single keys as shortcuts</span></label>`;
 }

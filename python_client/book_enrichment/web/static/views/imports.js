@@ -7,7 +7,9 @@ import { ago, capital, count, number, plain, providerName } from '../words.js';
 import { badge, heading, icon, nothingHere, progress, trouble } from './parts.js';
 import { chooseFile, importedRows, uploadCard, welcome } from './upload.js';
 
-const OUTCOMES = { created: 'New in your library', matched: 'Known already', duplicate: 'In your library already', rejected: 'Not imported' };
+const OUTCOMES = {
+  created: 'New in your library', matched: 'Known already', duplicate: 'In your library already', rejected: 'Not imported',
+};
 
 export function imports() {
   return state.route.id ? oneImport() : allImports();
@@ -25,7 +27,8 @@ function allImports() {
 
 function line(one) {
   return html`<li class="import">
-    <div><h2><a href="#/imports/${one.import_id}">${providerName(one.import_source)}</a></h2><p class="fine">${ago(one.created_at)}</p></div>
+    <div><h2><a href="#/imports/${one.import_id}">${providerName(one.import_source)}</a></h2>
+      <p class="fine">${ago(one.created_at)}</p></div>
     ${figures(one)} ${undoButton(one)}
   </li>`;
 }
@@ -37,15 +40,20 @@ function figures(one) {
   const isCut = one.expected_rows && one.rows < one.expected_rows;
   return html`<div class="figures">
     <p>${isCut ? `${number(one.rows)} of ${count(one.expected_rows, 'row')} read so far.` : importedRows(one)}
-      ${all ? html` ${number(all - open)} of ${number(all)} looked up, ${count(one.covers_applied, 'cover')} found${one.undone ? `, ${number(one.undone)} undone` : ''}.` : isCut ? nothing : ' Nothing had to be looked up.'}</p>
+      ${all
+        ? html` ${number(all - open)} of ${number(all)} looked up, ${count(one.covers_applied, 'cover')} found${one.undone
+          ? `, ${number(one.undone)} undone` : ''}.`
+        : isCut ? nothing : ' Nothing had to be looked up.'}</p>
     ${all && open ? progress(`Books of this import looked up`, (all - open) / all) : nothing}
-    ${one.needs_review ? html`<p><a href="#/review">${count(one.needs_review, 'book waits', 'books wait')} for your review</a></p>` : nothing}
+    ${one.needs_review
+      ? html`<p><a href="#/review">${count(one.needs_review, 'book waits', 'books wait')} for your review</a></p>` : nothing}
   </div>`;
 }
 
 function undoButton(one) {
   if (!one.undoable) return nothing;
-  return html`<button class="button small" @click=${() => update({ dialog: { kind: 'undo_import', one } })}>${icon('undo')}Undo this import</button>`;
+  return html`<button class="button small" @click=${() => update({ dialog: { kind: 'undo_import', one } })}
+    >${icon('undo')}Undo this import</button>`;
 }
 
 function oneImport() {
@@ -54,12 +62,14 @@ function oneImport() {
   return html`
     <p class="crumb"><a href="#/imports">${icon('before')}All imports</a></p>
     <div class="view-head"><div>${heading(one && !isOther ? `${providerName(one.import_source)} import` : 'Import')}
-      <p class="lead">${one && !isOther ? `Begun ${ago(one.created_at)}.` : error ? 'It could not be loaded.' : 'Loading its rows …'}</p></div>
+      <p class="lead">${one && !isOther
+        ? `Begun ${ago(one.created_at)}.` : error ? 'It could not be loaded.' : 'Loading its rows …'}</p></div>
       ${one && !isOther ? html`<div class="actions">${undoButton(one)}</div>` : nothing}</div>
     ${uploadCard()} ${trouble(error, () => loadImportRows(state.route.id))}
     ${isOther ? nothing : html`${figures(one)}
       ${value.length ? rowTable(value) : nothingHere('No rows yet', 'They appear as the file is read.')}
-      ${cursor ? html`<p class="more"><button class="button" ?disabled=${loading} @click=${() => loadImportRows(id, cursor)}>Show more</button></p>` : nothing}`}
+      ${cursor ? html`<p class="more"><button class="button" ?disabled=${loading} @click=${() => loadImportRows(id, cursor)}
+        >Show more</button></p>` : nothing}`}
   `;
 }
 
@@ -68,7 +78,9 @@ function rowTable(rows) {
     <thead><tr><th scope="col">Row</th><th scope="col">Book</th><th scope="col">Import</th><th scope="col">Look-up</th></tr></thead>
     <tbody>${rows.map((row) => html`<tr>
       <td class="row-number">${number(row.row_number)}</td>
-      <td><strong>${row.title ?? 'Without a title'}</strong><span class="fine">${[row.authors].flat().filter(Boolean).join(', ')}</span></td>
-      <td>${OUTCOMES[row.outcome] ?? capital(plain(row.outcome))}${row.reason ? html`<span class="fine">${capital(row.reason)}</span>` : nothing}</td>
+      <td><strong>${row.title ?? 'Without a title'}</strong><span class="fine"
+        >${[row.authors].flat().filter(Boolean).join(', ')}</span></td>
+      <td>${OUTCOMES[row.outcome] ?? capital(plain(row.outcome))}${row.reason
+        ? html`<span class="fine">${capital(row.reason)}</span>` : nothing}</td>
       <td>${row.status ? badge(row.status) : html`<span class="fine">–</span>`}</td></tr>`)}</tbody></table>`;
 }

@@ -19,7 +19,8 @@ export function library() {
       ${isEmpty ? nothing : html`<div class="actions">
         ${chooseFile('Import a file', 'button')}
         <button class="button primary" @click=${enrichMissing} ?disabled=${!summary?.missing_something}>
-          ${icon('sparkle')}Enrich missing${summary?.missing_something ? html` <span class="count">${number(summary.missing_something)}</span>` : nothing}
+          ${icon('sparkle')}Enrich missing${summary?.missing_something
+            ? html` <span class="count">${number(summary.missing_something)}</span>` : nothing}
         </button></div>`}
     </div>
     ${uploadCard()} ${trouble(state.summary.error ?? state.library.error, loadLibrary)}
@@ -32,7 +33,8 @@ function lead(summary) {
   if (!summary.books) return 'No books yet.';
   if (!summary.missing_something) return `${count(summary.books, 'book')}, and nothing is missing.`;
   const covers = summary.missing_cover ? `${number(summary.missing_cover)} without a cover, ` : '';
-  return `${count(summary.books, 'book')}: ${covers}${number(summary.missing_something)} ${summary.missing_something === 1 ? 'lacks' : 'lack'} something.`;
+  const lacks = summary.missing_something === 1 ? 'lacks' : 'lack';
+  return `${count(summary.books, 'book')}: ${covers}${number(summary.missing_something)} ${lacks} something.`;
 }
 
 /** One line about what is being done, and why it may stand still. */
@@ -67,17 +69,24 @@ function choose(filter) {
 
 function shelf() {
   const { value, loaded, loading, cursor, filter, error } = state.library;
-  if (!loaded) return error ? nothing : html`<ul class="shelf" aria-label="Loading books" aria-busy="true">${Array.from({ length: 12 }, () => html`<li class="card ghost"><span class="cover"></span><span class="line"></span><span class="line short"></span></li>`)}</ul>`;
+  if (!loaded) {
+    return error ? nothing : html`<ul class="shelf" aria-label="Loading books" aria-busy="true">${Array.from(
+      { length: 12 },
+      () => html`<li class="card ghost"><span class="cover"></span><span class="line"></span><span class="line short"></span></li>`,
+    )}</ul>`;
+  }
   if (!value.length && filter) return nothingHere('No book is in this state', 'Choose another filter above.');
   return html`<ul class="shelf" aria-label="Books" aria-busy=${String(loading)}>${repeat(value, (book) => book.work_id, card)}</ul>
-    ${cursor ? html`<p class="more"><button class="button" @click=${loadMoreLibrary} ?disabled=${loading}>Show more</button></p>` : nothing}`;
+    ${cursor ? html`<p class="more"><button class="button" @click=${loadMoreLibrary} ?disabled=${loading}
+      >Show more</button></p>` : nothing}`;
 }
 
 function card(book) {
   const isSelected = state.selected.has(book.work_id);
   return html`<li class="card ${isSelected ? 'selected' : ''}">
     <div class="card-cover">${cover(book)}
-      <input type="checkbox" aria-label="Select ${book.title}" .checked=${live(isSelected)} @change=${(event) => select(book, event.target.checked)}></div>
+      <input type="checkbox" aria-label="Select ${book.title}" .checked=${live(isSelected)}
+        @change=${(event) => select(book, event.target.checked)}></div>
     <button class="card-title" @click=${() => openBook(book)}>${book.title}</button>
     <p class="card-author">${book.authors.join(', ')}</p>
     <p class="card-state">${badge(book.status, book.undone_at)}</p>
@@ -87,7 +96,9 @@ function card(book) {
 
 /** What a reader may wonder about: why it waits or failed, else what it lacks. */
 function note(book) {
-  if (book.status === 'pending' && book.wait_reason !== 'queued') return html`<p class="card-note">${waiting(book.wait_reason, book.next_attempt_after)}</p>`;
+  if (book.status === 'pending' && book.wait_reason !== 'queued') {
+    return html`<p class="card-note">${waiting(book.wait_reason, book.next_attempt_after)}</p>`;
+  }
   if (book.status === 'failed' && book.last_error) return html`<p class="card-note">${book.last_error}</p>`;
   if (book.missing.length) return html`<p class="card-note">Lacks ${fieldNames(book.missing)}</p>`;
   return nothing;
@@ -105,7 +116,8 @@ function selectionBar() {
   return html`<div class="selection" role="region" aria-label="Selected books">
     <p>${count(size, 'book')} selected</p>
     <button class="button quiet" @click=${() => update({ selected: new Set() })}>Clear</button>
-    <button class="button quiet" @click=${() => update({ selected: new Set(state.library.value.map((book) => book.work_id)) })}>Select all shown</button>
+    <button class="button quiet" @click=${() => update({ selected: new Set(state.library.value.map((book) => book.work_id)) })}
+      >Select all shown</button>
     <button class="button primary" @click=${() => enrich([...state.selected])}>${icon('sparkle')}Enrich</button>
   </div>`;
 }

@@ -49,7 +49,8 @@ function skipToMain(event) {
 
 function header() {
   return html`<header class="top">
-    <a class="brand" href="#/library"><img src=${new URL('../icon.svg', import.meta.url).href} alt="" width="28" height="28"><span>Book Enrichment</span></a>
+    <a class="brand" href="#/library"><img src=${new URL('../icon.svg', import.meta.url).href} alt="" width="28" height="28"><span
+      >Book Enrichment</span></a>
     <nav aria-label="Main">
       <ul>${Object.entries(VIEWS).map(([route, { name }]) => tab(route, name))}</ul>
     </nav>
@@ -73,5 +74,6 @@ function offline() {
   if (!isOut) return nothing;
   const shown = state.heardAt ? ` What you see is from ${time(state.heardAt)}.` : '';
   return html`<div class="banner offline" role="status">${icon('warning')}
-    <p>${navigator.onLine ? 'The server cannot be reached.' : 'You are offline.'}${shown} The page goes on by itself when the connection is back.</p></div>`;
+    <p>${navigator.onLine ? 'The server cannot be reached.' : 'You are offline.'}${shown}
+      The page goes on by itself when the connection is back.</p></div>`;
 }

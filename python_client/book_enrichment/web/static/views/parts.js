@@ -74,7 +74,8 @@ export function sourceLink(url, text) {
   if (!url || !URL.canParse(url)) return html`<span>${text}</span>`;
   const { protocol, host, username } = new URL(url);
   if (protocol !== 'https:' || username || !SOURCE_HOSTS.includes(host)) return html`<span>${text}</span>`;
-  return html`<a class="source" href=${url} target="_blank" rel="noopener noreferrer">${text}${icon('away')}<span class="unseen"> (opens a new tab)</span></a>`;
+  return html`<a class="source" href=${url} target="_blank" rel="noopener noreferrer">${text}${icon('away')}<span class="unseen">
+    (opens a new tab)</span></a>`;
 }
 
 export function heading(text, extra = nothing) {

@@ -3,7 +3,8 @@
 
 import { loadMoreReview, loadReview } from '../loading.js';
 import {
-  alikeCount, approve, askForAlike, currentRow, dismiss, isTicked, openRow, pick, proposals, proposedCandidate, rivals, skip, step, tick, tickedFields, waitingRows,
+  alikeCount, approve, askForAlike, currentRow, dismiss, isTicked, openRow, pick, proposals, proposedCandidate, rivals, skip, step, tick,
+  tickedFields, waitingRows,
 } from '../reviewing.js';
 import { state, update } from '../state.js';
 import { repeat } from '../vendor/lit-html/directives/repeat.js';
@@ -23,7 +24,8 @@ export function review() {
   const row = currentRow();
   return html`
     <div class="view-head">
-      <div>${heading('Review')}<p class="lead">${loaded ? lead(rows.length) : error ? 'The list could not be loaded.' : 'Looking for books to review …'}</p></div>
+      <div>${heading('Review')}<p class="lead">${loaded
+        ? lead(rows.length) : error ? 'The list could not be loaded.' : 'Looking for books to review …'}</p></div>
       <button class="button quiet keys-button" @click=${() => update({ dialog: { kind: 'shortcuts' } })}>Keyboard <kbd>?</kbd></button>
     </div>
     ${trouble(error, loadReview)}
@@ -38,7 +40,9 @@ function lead(n) {
 
 function allDone() {
   const open = (state.summary.value?.pending ?? 0) + (state.summary.value?.in_progress ?? 0);
-  const text = open ? `${count(open, 'book is', 'books are')} still being looked up; what needs your eye will show up here.` : 'Everything that was found is either in place or dismissed.';
+  const text = open
+    ? `${count(open, 'book is', 'books are')} still being looked up; what needs your eye will show up here.`
+    : 'Everything that was found is either in place or dismissed.';
   return nothingHere('All reviewed', text, html`<a class="button" href="#/library">To your library</a>`);
 }
 
@@ -57,9 +61,11 @@ function detail(row, rows) {
   const at = rows.indexOf(row) + 1;
   return html`<article class="detail" aria-labelledby="detail-title">
     <div class="pager">
-      <button class="button small quiet bare" aria-label="Book before" ?disabled=${at === 1} @click=${() => step(-1)}>${icon('before')}</button>
+      <button class="button small quiet bare" aria-label="Book before" ?disabled=${at === 1} @click=${() => step(-1)}
+        >${icon('before')}</button>
       <span>${number(at)} of ${number(rows.length)}</span>
-      <button class="button small quiet bare" aria-label="Next book" ?disabled=${at === rows.length} @click=${() => step(1)}>${icon('next')}</button>
+      <button class="button small quiet bare" aria-label="Next book" ?disabled=${at === rows.length} @click=${() => step(1)}
+        >${icon('next')}</button>
       <button class="button small quiet history-button" @click=${() => openBook(row)}>History</button>
     </div>
     <header><h2 id="detail-title" tabindex="-1">${row.title}</h2><p class="authors">${row.authors.join(', ')}</p></header>
@@ -72,13 +78,15 @@ function why(row) {
   const candidate = row.match_details?.candidates?.find((each) => each.candidate === chosen(row)) ?? row.match_details?.candidates?.[0];
   return html`<div class="why">${confidence(row.confidence)}
     <p>${capital(row.sentence ?? 'No explanation was kept')}.</p>
-    ${candidate ? html`<dl class="scores">${score('Title', candidate.title_score, 4)}${score('Author', candidate.author_score, 3)}${score('ISBN', candidate.isbn_score, 5)}</dl>` : nothing}
+    ${candidate ? html`<dl class="scores">${score('Title', candidate.title_score, 4)}${score('Author', candidate.author_score, 3)}${
+      score('ISBN', candidate.isbn_score, 5)}</dl>` : nothing}
   </div>`;
 }
 
 function score(name, points, most) {
   const filled = Math.max(0, Math.min(most, points ?? 0));
-  return html`<div><dt>${name}</dt><dd><span class="dots" aria-hidden="true">${'●'.repeat(filled)}<span>${'●'.repeat(most - filled)}</span></span>
+  const dots = html`${'●'.repeat(filled)}<span>${'●'.repeat(most - filled)}</span>`;
+  return html`<div><dt>${name}</dt><dd><span class="dots" aria-hidden="true">${dots}</span>
     <span class="unseen">${points === null || points === undefined ? 'unknown' : `${points} of ${most}`}</span></dd></div>`;
 }
 
@@ -92,9 +100,11 @@ function choice(row) {
   if (!all.length) return nothing;
   return html`<fieldset class="rivals"><legend>Which of these is your book?</legend>
     ${all.map((rival) => html`<label class="rival">
-      <input type="radio" name="rival" value=${rival.candidate} .checked=${live(rival.candidate === chosen(row))} @change=${() => pick(row, rival.candidate)}>
+      <input type="radio" name="rival" value=${rival.candidate} .checked=${live(rival.candidate === chosen(row))}
+        @change=${() => pick(row, rival.candidate)}>
       ${cover(rival)}
-      <span><strong>${rival.title}</strong><span class="rival-by">${[rival.authors].flat().join(', ')}</span><span class="rival-why">${capital(rival.sentence ?? '')}</span></span>
+      <span><strong>${rival.title}</strong><span class="rival-by">${[rival.authors].flat().join(', ')}</span><span class="rival-why"
+        >${capital(rival.sentence ?? '')}</span></span>
     </label>
     <p class="rival-source">${sourceLink(rival.source_url, `See it at ${providerName(rival.provider)}`)}</p>`)}
   </fieldset>`;
@@ -129,7 +139,8 @@ function fieldRow(row, field, offer) {
 
 function tickBox(row, field, label) {
   const place = inOrder(Object.keys(proposals(row))).indexOf(field) + 1;
-  return html`<label class="tick"><input type="checkbox" .checked=${live(isTicked(row, field))} @change=${(event) => tick(row, field, event.target.checked)}>
+  return html`<label class="tick"><input type="checkbox" .checked=${live(isTicked(row, field))}
+      @change=${(event) => tick(row, field, event.target.checked)}>
     <span>${label}</span>${place < 10 ? html`<kbd aria-hidden="true">${place}</kbd>` : nothing}</label>`;
 }
 
@@ -155,7 +166,8 @@ function decision(row) {
   const isBusy = state.review.busy === row.queue_id;
   return html`<div class="decision">
     <button class="button primary" ?disabled=${isBusy || !ticked} @click=${() => approve(row)}>
-      ${icon('check')}${isBusy ? 'Writing …' : ticked === all ? 'Approve' : `Approve ${number(ticked)} of ${number(all)}`}<kbd aria-hidden="true">A</kbd></button>
+      ${icon('check')}${isBusy ? 'Writing …' : ticked === all ? 'Approve' : `Approve ${number(ticked)} of ${number(all)}`}<kbd
+        aria-hidden="true">A</kbd></button>
     <button class="button" ?disabled=${isBusy} @click=${() => dismiss(row)}>${icon('close')}Dismiss<kbd aria-hidden="true">D</kbd></button>
     <button class="button quiet" @click=${() => skip(row)}>Skip<kbd aria-hidden="true">S</kbd></button>
   </div>`;

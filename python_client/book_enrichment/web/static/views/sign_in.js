@@ -14,7 +14,8 @@ export function signInForm() {
     <h1>Book Enrichment</h1>
     <p>Covers and details for the books in your library. Sign in with the account of your book app.</p>
     ${error ? html`<div class="trouble" role="alert">${icon('warning')}<p>${error}</p></div>` : nothing}
-    ${state.config.supabase_url ? form(busy) : html`<p class="trouble">This server has no Supabase project to sign in to: its operator sets SUPABASE_URL and SUPABASE_ANON_KEY.</p>`}
+    ${state.config.supabase_url ? form(busy) : html`<p class="trouble">This server has no Supabase project to sign in to:
+      its operator sets SUPABASE_URL and SUPABASE_ANON_KEY.</p>`}
   </main>`;
 }
 

@@ -19,7 +19,8 @@ export function chooseFile(text, look) {
 export function welcome() {
   return html`<section class="welcome">
     <h2>Bring your books</h2>
-    <p>Export your library from Goodreads or StoryGraph as a CSV file and drop it here. Each book then gets the cover and the details it lacks; what you have is never overwritten.</p>
+    <p>Export your library from Goodreads or StoryGraph as a CSV file and drop it here. Each book then gets the cover and the
+      details it lacks; what you have is never overwritten.</p>
     ${chooseFile('Choose a CSV file', 'button primary')}
     <p class="fine">Goodreads: My Books → Import and export. StoryGraph: Manage account → Export.</p>
   </section>`;
@@ -28,7 +29,8 @@ export function welcome() {
 export function uploadCard() {
   const { upload } = state;
   if (!upload) return nothing;
-  const { title, text, bar } = upload.error ? failed(upload) : upload.id === null ? sending(upload) : upload.isIn ? lookedUp(upload) : reading(upload);
+  const shown = upload.error ? failed : upload.id === null ? sending : upload.isIn ? lookedUp : reading;
+  const { title, text, bar } = shown(upload);
   return html`<section class="upload ${upload.error ? 'failed' : ''}" aria-label="Import of ${upload.name}">
     <div><h2>${title}</h2>${text ? html`<p>${text}</p>` : nothing}${bar ?? nothing}
       ${upload.notes?.length ? html`<ul class="fine">${upload.notes.map((note) => html`<li>${note}</li>`)}</ul>` : nothing}</div>
@@ -49,7 +51,11 @@ function sending({ name, share }) {
 function reading({ name, rows, progress: done }) {
   const sum = done?.expected_rows ?? rows;
   const read = done?.rows ?? 0;
-  return { title: `Reading ${name}`, text: `${number(read)} of ${count(sum, 'row')}`, bar: progress(`Rows read of ${name}`, sum ? read / sum : null) };
+  return {
+    title: `Reading ${name}`,
+    text: `${number(read)} of ${count(sum, 'row')}`,
+    bar: progress(`Rows read of ${name}`, sum ? read / sum : null),
+  };
 }
 
 /** The import has ended; now its books are looked up, and this says where to watch. */
@@ -60,24 +66,31 @@ function lookedUp({ name, progress: done }) {
   const rows = importedRows(done);
   if (done.state === 'incomplete') {
     const why = done.problem?.detail ?? 'the sending was cut off';
-    return { title: `Not all of ${name} is in`, text: `${number(done.rows)} of ${count(done.expected_rows, 'row')}: ${why}. Import the same file again to go on; nothing comes in twice.` };
+    return {
+      title: `Not all of ${name} is in`,
+      text: `${number(done.rows)} of ${count(done.expected_rows, 'row')}: ${why}. `
+        + 'Import the same file again to go on; nothing comes in twice.',
+    };
   }
   if (!all) return { title: `${name} is in`, text: `${rows} Nothing is missing, so nothing is looked up.` };
   const isOff = queued && !done.in_progress && state.summary.value?.next_reason === 'auto_disabled';
   if (isOff) {
     return {
       title: `${name} is in`,
-      text: html`${rows} ${count(all, 'book lacks', 'books lack')} something. Look-ups after an import are switched off here: <button class="button small" @click=${enrichMissing}>look them up now</button>`,
+      text: html`${rows} ${count(all, 'book lacks', 'books lack')} something. Look-ups after an import are switched off here:
+        <button class="button small" @click=${enrichMissing}>look them up now</button>`,
     };
   }
   if (queued) {
     return {
       title: `${name} is in`,
-      text: `${rows} ${count(all, 'book lacks', 'books lack')} something and ${all === 1 ? 'is' : 'are'} being looked up: covers first, then the details. Watch the badges in your library; you can close this page, it goes on without you.`,
+      text: `${rows} ${count(all, 'book lacks', 'books lack')} something and ${all === 1 ? 'is' : 'are'} being looked up: `
+        + 'covers first, then the details. Watch the badges in your library; you can close this page, it goes on without you.',
       bar: html`${progress('Books looked up', closed / all)}<p class="fine">${number(closed)} of ${number(all)} looked up</p>`,
     };
   }
-  const review = done.needs_review ? html` <a href="#/review">${count(done.needs_review, 'book waits', 'books wait')} for your review.</a>` : nothing;
+  const review = done.needs_review
+    ? html` <a href="#/review">${count(done.needs_review, 'book waits', 'books wait')} for your review.</a>` : nothing;
   return { title: `${name} is in and looked up`, text: html`${rows} ${number(done.covers_applied)} got a cover.${review}` };
 }
 

@@ -25,7 +25,8 @@ export function usage() {
     const lines = value.filter((line) => line.meter === meter);
     if (!lines.length && meter !== 'waiting') return nothing;
     return html`<section><h2>${title}</h2><p class="fine">${note}</p>
-      ${lines.length ? html`<ul>${lines.map(lineOf)}</ul>` : nothingHere('Nothing waits', 'Every book that can be looked up has been.')}</section>`;
+      ${lines.length
+        ? html`<ul>${lines.map(lineOf)}</ul>` : nothingHere('Nothing waits', 'Every book that can be looked up has been.')}</section>`;
   }
 }
 
@@ -37,6 +38,7 @@ function lineOf(line) {
   const name = line.meter === 'calls' ? providerName(line.subject) : capital(plain(line.subject ?? line.meter));
   const limit = line.allowed === null || line.allowed === undefined ? ' (no daily limit)' : ` of ${show(line.allowed)}`;
   return html`<li><p class="meter-head"><strong>${name}</strong><span>${show(line.used)}${limit}</span></p>
-    ${line.allowed ? html`<meter min="0" max=${line.allowed} high=${line.allowed * 0.8} optimum="0" .value=${line.used} aria-label="${name}: ${show(line.used)}${limit}"></meter>` : nothing}
+    ${line.allowed ? html`<meter min="0" max=${line.allowed} high=${line.allowed * 0.8} optimum="0" .value=${line.used}
+      aria-label="${name}: ${show(line.used)}${limit}"></meter>` : nothing}
     ${line.until ? html`<p class="fine">Begins anew ${soon(new Date(line.until))}.</p>` : nothing}</li>`;
 }
