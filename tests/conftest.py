@@ -22,7 +22,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from book_enrichment.decoding import Record
+from book_enrichment.database.decoding import Record
 from host_app import HostApp
 from packages import LOCAL, PlatformError
 from stack import Stack, refuse_foreign_project
@@ -142,15 +142,15 @@ def database_url(stack: Stack, database: str, empty: Callable[[], None]) -> str:
 
 
 @pytest.fixture(scope="session")
-def open_door(stack: Stack, database: str) -> str:
+def open_rest(stack: Stack, database: str) -> str:
     """The REST address of this run's database, without emptying it."""
     return stack.rest(database).url
 
 
 @pytest.fixture
-def supabase_url(database_url: str, open_door: str) -> str:
+def supabase_url(database_url: str, open_rest: str) -> str:
     """What goes into SUPABASE_URL; the database behind it is emptied for this test."""
-    return open_door
+    return open_rest
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ class NotFound(EnrichmentError):
 
 
 class WrongState(EnrichmentError):
-    """The row exists, but its state has no such arrow."""
+    """The row exists, but its state has no such transition."""
 
 
 class Malformed(EnrichmentError):

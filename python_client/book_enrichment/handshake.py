@@ -8,9 +8,9 @@ before they begin, so that a mismatch is told in one sentence and not by an erro
 from __future__ import annotations
 
 from book_enrichment.database.client import Database
+from book_enrichment.database.records import InstalledVersion
 from book_enrichment.errors import EnrichmentError
 from book_enrichment.migrate.steps import released_steps
-from book_enrichment.records import InstalledVersion
 
 # There is no such function, as PostgREST and Postgres say it.
 MISSING_VERB = ("PGRST202", "42883")

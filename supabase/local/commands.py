@@ -45,10 +45,10 @@ def status(stack: Stack) -> None:
         jobs = connection.execute("select count(*) from cron.job where active").fetchone()
     assert size is not None
     assert jobs is not None
-    door = stack._door("postgres")
+    api = stack._rest("postgres")
     print(f"stack       {stack.name}, in {stack.folder}")
     print(f"postgres    127.0.0.1:{stack.cluster.port}, {size[0]}, {jobs[0]} cron jobs")
-    print(f"api         {door.url}/rest/v1 ({'open' if door.running() else 'closed'})")
+    print(f"api         {api.url}/rest/v1 ({'open' if api.running() else 'closed'})")
     print(f"migrations  {_migrations_line(stack)}")
 
 

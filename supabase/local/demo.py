@@ -34,9 +34,9 @@ from rich.table import Table
 import open_library
 from book_enrichment.cli import stats_table
 from book_enrichment.database import open_database
+from book_enrichment.database.records import WorkState
 from book_enrichment.imports import read_export_file
 from book_enrichment.imports.sending import import_export
-from book_enrichment.records import WorkState
 from book_enrichment.settings import Settings
 from book_enrichment.work import Stats, open_worker
 from packages import LOCAL, PlatformError

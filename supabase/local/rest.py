@@ -1,4 +1,4 @@
-"""The REST door of one database: PostgREST behind the gateway, as `supabase.create_client` expects them.
+"""The REST API of one database: PostgREST behind the gateway, as `supabase.create_client` expects them.
 
 PostgREST listens on a unix socket beside the server's, the gateway on a port of 127.0.0.1. Both are
 processes of ours with their pids, configuration and logs in one folder; their configuration holds secrets
@@ -34,7 +34,7 @@ log-level = "error"
 """
 
 
-class RestDoor:
+class RestApi:
     """PostgREST and gateway for one database. Making the object starts nothing."""
 
     def __init__(
@@ -164,7 +164,7 @@ class RestDoor:
                 logs = "".join(
                     (self.folder / f"{name}.log").read_text()[-1000:] for name in ("postgrest", "gateway")
                 )
-                raise PlatformError(f"The REST door does not open; see {self.folder}\n{logs}")
+                raise PlatformError(f"The REST API does not open; see {self.folder}\n{logs}")
             time.sleep(0.05)
 
 

@@ -1,4 +1,4 @@
-"""`make shapes`: python_client/book_enrichment/records.py from what the verbs answer with.
+"""`make shapes`: python_client/book_enrichment/database/records.py from what the verbs answer with.
 
 A row's shape is written once, as a type of schema `enrichment` with comments on it and on its columns. From
 that come the dataclass that the client reads, the model that the API shows and the API's description. A
@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from drafting import database_of_schemas
 from packages import ROOT
 
-GENERATED = ROOT / "python_client" / "book_enrichment" / "records.py"
+GENERATED = ROOT / "python_client" / "book_enrichment" / "database" / "records.py"
 WIDTH = 110
 HEAD = '''\
 """What comes back from the database: a dataclass for each type that a verb answers with, under its name.
@@ -33,7 +33,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from book_enrichment.decoding import Record
+from book_enrichment.database.decoding import Record
 from book_enrichment.providers import Lookup
 '''
 CLASS = '''

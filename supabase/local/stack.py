@@ -1,7 +1,7 @@
 """The local platform: the smallest honest Supabase without Docker.
 
 A `Stack` is one private Postgres cluster (cluster.py) that looks like a hosted project to our SQL
-(roles.sql, database.sql, cron.sql), with the migrations applied and a REST door (rest.py).
+(roles.sql, database.sql, cron.sql), with the migrations applied and a REST API (rest.py).
 Tests use the class; people use `make up` and its like (commands.py).
 
 Stacks live in .local/<name>: `dev` is the person's own, `test` belongs to make test.
@@ -31,7 +31,7 @@ from book_enrichment.migrate.steps import steps_in
 from cluster import Cluster
 from packages import LOCAL, ROOT, PlatformError, postgrest, say
 from postgres import DEBIAN, Postgres
-from rest import RestDoor
+from rest import RestApi
 
 HERE = Path(__file__).resolve().parent
 MIGRATIONS = ROOT / "supabase" / "migrations"
@@ -91,7 +91,7 @@ class Stack:
     # Life
 
     def up(self, migrated: bool = True, rest: bool = True, rebuild: bool = False) -> None:
-        """Makes the cluster if there is none, starts it, applies missing migrations, opens the REST door.
+        """Makes the cluster if there is none, starts it, applies missing migrations, opens the REST API.
 
         `rebuild`: when applied migrations were edited, database postgres is thrown away and made anew; its
         cron jobs then wait for the next start of the server, because pg_cron gives up when its database goes.
@@ -114,7 +114,7 @@ class Stack:
                 except (PlatformError, ForeignSteps) as error:
                     trouble = error
             if rest:
-                self._door("postgres").start()
+                self._rest("postgres").start()
             if trouble:
                 raise trouble
 
@@ -189,7 +189,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The variables that point the client, or any other program, at this stack."""
         return {
-            "SUPABASE_URL": self._door("postgres").url,
+            "SUPABASE_URL": self._rest("postgres").url,
             "SUPABASE_ANON_KEY": self.anon_key,
             "SUPABASE_SERVICE_ROLE_KEY": self.service_key,
             "SUPABASE_JWT_SECRET": self.secrets.jwt_secret,
@@ -212,8 +212,8 @@ class Stack:
         return self.database_url(name)
 
     def drop_database(self, name: str) -> None:
-        """Closes the REST door of a database, ends its connections and drops it."""
-        self._door(name).remove()
+        """Closes the REST API of a database, ends its connections and drops it."""
+        self._rest(name).remove()
         with self.cluster.superuser("template1") as connection:
             connection.execute(
                 sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
@@ -253,11 +253,11 @@ class Stack:
         """The migrations, first to last, as they are now."""
         return steps_in(self.migrations)
 
-    def rest(self, database: str) -> RestDoor:
-        """The REST door of a database, opened. It closes at the latest when this process ends."""
-        door = self._door(database)
-        door.start(with_us=True)
-        return door
+    def rest(self, database: str) -> RestApi:
+        """The REST API of a database, opened. It closes at the latest when this process ends."""
+        api = self._rest(database)
+        api.start(with_us=True)
+        return api
 
     # Inside
 
@@ -275,10 +275,10 @@ class Stack:
         return False
 
     def _stop(self) -> bool:
-        doors = [
-            self._door(folder.name.removeprefix("rest-")).stop() for folder in self.folder.glob("rest-*")
+        services = [
+            self._rest(folder.name.removeprefix("rest-")).stop() for folder in self.folder.glob("rest-*")
         ]
-        return self.cluster.stop() or any(doors)
+        return self.cluster.stop() or any(services)
 
     def _create(self) -> None:
         say(f"Making a new Postgres cluster for stack {self.name} ...")
@@ -331,9 +331,9 @@ class Stack:
         with psycopg.connect(self.superuser_url(database)) as connection:
             connection.execute((HERE / name).read_bytes())
 
-    def _door(self, database: str) -> RestDoor:
+    def _rest(self, database: str) -> RestApi:
         key = hashlib.sha256(database.encode()).hexdigest()[:8]
-        return RestDoor(
+        return RestApi(
             folder=self.folder / f"rest-{database}",
             socket=self.cluster.home / f"rest-{key}",
             database_url=self.cluster.url("authenticator", database, self.secrets.authenticator_password),
@@ -373,8 +373,8 @@ def project_variable(name: str) -> str | None:
 
 def refuse_foreign_project(what: str) -> None:
     """Raises PlatformError if SUPABASE_URL or DATABASE_URL point to anything but a stack of this clone."""
-    doors = [*LOCAL.glob("*/rest-*/port"), *LOCAL.glob("*/postgres_port")]
-    ports = {int(file.read_text()) for file in doors}
+    services = [*LOCAL.glob("*/rest-*/port"), *LOCAL.glob("*/postgres_port")]
+    ports = {int(file.read_text()) for file in services}
     for variable in ("SUPABASE_URL", "DATABASE_URL"):
         address = project_variable(variable)
         if address is None:

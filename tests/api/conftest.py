@@ -66,7 +66,7 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture(params=["postgrest", "postgres"])
-def door(request) -> str:
+def transport(request) -> str:
     """Each way the API may reach the database."""
     return request.param
 
@@ -75,14 +75,14 @@ def door(request) -> str:
 def settings_for(supabase_url, anon_key, service_key, jwt_secret, database_url) -> Callable[..., Settings]:
     """`settings_for("postgrest")`, `settings_for("postgres")`; keyword arguments change one of them."""
 
-    def settings_for(door: str = "postgrest", **changes: Any) -> Settings:
+    def settings_for(transport: str = "postgrest", **changes: Any) -> Settings:
         values: dict[str, Any] = {
             "supabase_url": supabase_url,
             "supabase_anon_key": anon_key,
             "supabase_jwt_secret": jwt_secret,
             "supabase_service_role_key": service_key,
         }
-        if door == "postgres":
+        if transport == "postgres":
             values["database_url"] = database_url
         return Settings(_env_file=None, **(values | changes))
 
@@ -104,14 +104,14 @@ def serve() -> Iterator[Serve]:
 
 
 @pytest.fixture
-def settings(settings_for, door) -> Settings:
-    """Everything configured, through the door of this test."""
-    return settings_for(door)
+def settings(settings_for, transport) -> Settings:
+    """Everything configured, through the transport of this test."""
+    return settings_for(transport)
 
 
 @pytest.fixture
 async def api(serve, settings) -> AsyncIterator[httpx.AsyncClient]:
-    """A client for an API without a worker, through each door."""
+    """A client for an API without a worker, through each transport."""
     server = serve(settings)
     async with httpx.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as client:
         yield client

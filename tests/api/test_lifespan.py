@@ -84,7 +84,7 @@ async def health(server: Server) -> dict[str, Any]:
 
 
 async def test_what_was_left_over_is_done_at_the_start(
-    settings_for, door, working, serve, add_books, states, connect, grow_stale
+    settings_for, transport, working, serve, add_books, states, connect, grow_stale
 ) -> None:
     """Rows in line; and rows that a worker held when its app was put to sleep are in line again."""
     await add_books(4)
@@ -95,7 +95,7 @@ async def test_what_was_left_over_is_done_at_the_start(
     held = await (await connection.execute("select * from claim_enrichment('gone', 2)")).fetchall()
     assert len(held) == 2
     await grow_stale(connection)
-    server = serve(settings_for(door, **working), worker=True)
+    server = serve(settings_for(transport, **working), worker=True)
     assert (await health(server))["worker"] == "running"
 
     async def two_done() -> bool:
@@ -106,9 +106,9 @@ async def test_what_was_left_over_is_done_at_the_start(
     assert await (await connection.execute(query)).fetchall() == [{"wait_reason": "stale"}]
 
 
-async def test_an_import_wakes_the_worker(settings_for, door, working, serve, sign_in, states) -> None:
+async def test_an_import_wakes_the_worker(settings_for, transport, working, serve, sign_in, states) -> None:
     """Which would otherwise look every 30 seconds where the database cannot call it."""
-    server = serve(settings_for(door, **working), worker=True)
+    server = serve(settings_for(transport, **working), worker=True)
     ada = sign_in("ada")
     await asyncio.sleep(1)  # the worker has found nothing and sleeps
     async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
@@ -123,23 +123,23 @@ async def test_an_import_wakes_the_worker(settings_for, door, working, serve, si
 
 
 async def test_a_worker_that_is_off_leaves_the_queue_alone(
-    settings_for, door, working, serve, add_books, states
+    settings_for, transport, working, serve, add_books, states
 ) -> None:
     """By the setting or by the argument; the routes work all the same."""
     await add_books(2)
-    server = serve(settings_for(door, **working, worker_enabled=False), worker=None)
+    server = serve(settings_for(transport, **working, worker_enabled=False), worker=None)
     assert (await health(server))["worker"] == "off"
     await asyncio.sleep(0.5)
     assert await states() == {"pending": 2}
 
 
 async def test_two_apps_share_the_work(
-    settings_for, door, working, serve, add_books, states, library
+    settings_for, transport, working, serve, add_books, states, library
 ) -> None:
     """Every row is settled once, no ISBN is asked twice."""
     await add_books(120)
     for _ in range(2):
-        serve(settings_for(door, **working), worker=True)
+        serve(settings_for(transport, **working), worker=True)
 
     async def all_done() -> bool:
         return not {"pending", "in_progress"} & set(await states())
@@ -212,15 +212,15 @@ async def forwarded(port: int, target: str) -> AsyncIterator[None]:
 
 
 async def test_an_app_starts_without_its_database_and_recovers(
-    settings_for, door, working, serve, sign_in, free_port, supabase_url, database_url, add_books, states
+    settings_for, transport, working, serve, sign_in, free_port, supabase_url, database_url, add_books, states
 ) -> None:
     """Health says so, readers get 503 with Retry-After, and the worker waits for it."""
     await add_books(1)
-    target = supabase_url if door == "postgrest" else database_url
+    target = supabase_url if transport == "postgrest" else database_url
     away = target.replace(f":{urlsplit(target).port}", f":{free_port}")
-    changes = {"supabase_url": away} if door == "postgrest" else {"database_url": away}
+    changes = {"supabase_url": away} if transport == "postgrest" else {"database_url": away}
     changes["supabase_jwt_issuer"] = f"{supabase_url}/auth/v1"
-    server = serve(settings_for(door, **(working | changes)), worker=True)
+    server = serve(settings_for(transport, **(working | changes)), worker=True)
     ada = sign_in("ada")
     found = await health(server)
     assert (found["http"], found["status"], found["database"]) == (503, "unavailable", "unreachable")
@@ -282,7 +282,9 @@ async def test_a_database_that_does_not_fit_is_not_healthy(
         stack.drop_database(name)
 
 
-async def test_the_router_brings_everything_into_another_app(settings_for, door, sign_in, shelve) -> None:
+async def test_the_router_brings_everything_into_another_app(
+    settings_for, transport, sign_in, shelve
+) -> None:
     """One line; the host's own routes may use the reader's database as well."""
     started: list[str] = []
 
@@ -292,7 +294,7 @@ async def test_the_router_brings_everything_into_another_app(settings_for, door,
         yield {"own": "state"}
 
     host = FastAPI(lifespan=lifespan)
-    host.include_router(create_router(settings_for(door), with_worker=True))
+    host.include_router(create_router(settings_for(transport), with_worker=True))
 
     @host.get("/books/{work_id}")
     async def book(work_id: uuid.UUID, enrichment: ReaderDatabase) -> dict[str, Any]:

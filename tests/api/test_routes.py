@@ -1,4 +1,4 @@
-"""What the routes do, through both doors."""
+"""What the routes do, through both transports."""
 
 import re
 import uuid
@@ -127,7 +127,7 @@ async def test_a_body_beyond_its_limit_is_not_read(api, sign_in) -> None:
 async def test_a_reader_waits_no_longer_for_a_lock_than_through_postgrest(
     serve, settings_for, sign_in, shelve, connect, monkeypatch
 ) -> None:
-    """A statement ends after a while through the direct door, too, and says that it may be tried again."""
+    """A statement ends after a while over the direct connection, too, and says that it may be tried anew."""
     monkeypatch.setattr(transports, "READER_TIMEOUT", "200ms")
     server = serve(settings_for("postgres"))
     ada = sign_in("ada")

@@ -95,7 +95,7 @@ def claims(sign_in, key_server) -> dict[str, Any]:
 
 @pytest.fixture
 def settings(settings_for, key_server) -> Settings:
-    """A project with a secret and with published keys; its database through the direct door."""
+    """A project with a secret and with published keys; its database through the direct connection."""
     return settings_for("postgres", supabase_url=key_server.url)
 
 

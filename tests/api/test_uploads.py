@@ -227,20 +227,20 @@ async def test_a_reader_the_app_does_not_know_yet_is_told(upload, stack, supabas
     assert (answer.status_code, answer.json()["code"]) == (404, "PT404")
 
 
-# What can go wrong on the way: the sender itself, over a door that fails when told to.
+# What can go wrong on the way: the sender itself, over a transport that fails when told to.
 
 
 class Failing:
-    """A door that raises before some calls."""
+    """A transport that raises before some calls."""
 
-    def __init__(self, door: Any, errors: list[EnrichmentError | None]) -> None:
-        self._door = door
+    def __init__(self, transport: Any, errors: list[EnrichmentError | None]) -> None:
+        self._transport = transport
         self._errors = errors
 
     async def call(self, function: str, arguments: Any) -> Any:
         if self._errors and (error := self._errors.pop(0)):
             raise error
-        return await self._door.call(function, arguments)
+        return await self._transport.call(function, arguments)
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ async def service(settings):
 
 @pytest.fixture
 def sender(service):
-    """`sender(None, error)` sends over a door whose second call fails."""
+    """`sender(None, error)` sends over a transport whose second call fails."""
 
     def sender(*errors: EnrichmentError | None) -> Uploads:
         return Uploads(Database(Failing(service.transport, list(errors))), lambda: None, problem_of)

@@ -71,9 +71,9 @@ class World:
 
 async def create(pool: Any, ada: Reader, bob: Reader) -> World:
     """The world, in an emptied database."""
-    door = PostgresTransport(pool)
-    service = Database(door)
-    as_ada = Database(door.as_reader({"sub": str(ada.id)}))
+    transport = PostgresTransport(pool)
+    service = Database(transport)
+    as_ada = Database(transport.as_reader({"sub": str(ada.id)}))
     await service.configure_enrichment({"auto_enabled": True, "contact": "tests@example.org"})
     works = []
     async with pool.connection() as connection:

@@ -2,9 +2,9 @@
 
 A catalogue of 100,000 works, each queued once, on the shelves of 100 readers; one of them, with 300 books,
 asks. The app runs behind uvicorn on 127.0.0.1, once over PostgREST and once straight over Postgres.
-`select 1` is a function that a route of the same app calls for the same reader: token, door, transaction and
-JSON are the same, so what is left is the verb. Requests follow one another in turns, so that a busy machine
-hits all alike.
+`select 1` is a function that a route of the same app calls for the same reader: token, transport, transaction
+and JSON are the same, so what is left is the verb. Requests follow one another in turns, so that a busy
+machine hits all alike.
 
     measure_api.py [--rows N] [--requests N] [--json PATH]
 """
@@ -165,14 +165,14 @@ async def ask(address: str, token: str, requests: int, shelf: list[str]) -> dict
 
 
 def measure(stack: Stack, rows: int, requests: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Door → question → p50 and p95 in milliseconds."""
+    """Transport → question → p50 and p95 in milliseconds."""
     readers = [uuid.uuid4() for _ in range(READERS)]
     stack.create_database(DATABASE, template=stack.migrated_template())
     try:
         shelf = fill(stack.superuser_url(DATABASE), rows, readers)
         token = stack.token("authenticated", str(readers[0]), iss=ISSUER)
         common = {"supabase_jwt_secret": stack.secrets.jwt_secret, "supabase_jwt_issuer": ISSUER}
-        doors = {
+        transports = {
             "PostgREST": Settings(
                 _env_file=None,
                 supabase_url=stack.rest(DATABASE).url,
@@ -182,10 +182,10 @@ def measure(stack: Stack, rows: int, requests: int) -> dict[str, dict[str, dict[
             "Postgres": Settings(_env_file=None, database_url=stack.database_url(DATABASE), **common),
         }
         figures = {}
-        for door, settings in doors.items():
+        for transport, settings in transports.items():
             with serving(app_for(settings)) as address:
                 taken = asyncio.run(ask(address, token, requests, shelf))
-            figures[door] = {
+            figures[transport] = {
                 name: {"p50": statistics.median(each), "p95": statistics.quantiles(each, n=20)[-1]}
                 for name, each in taken.items()
             }
@@ -213,10 +213,10 @@ def main() -> None:
         stack.down_if_unused()
     title = f"milliseconds, {options.rows:,} queue rows, a reader with {BOOKS} books"
     table = Table("through", "asked for", "p50", "p95", "p50 beside select 1", title=title)
-    for door, questions in figures.items():
+    for transport, questions in figures.items():
         for name, taken in questions.items():
             beside = taken["p50"] / questions["select 1"]["p50"]
-            table.add_row(door, name, f"{taken['p50']:.1f}", f"{taken['p95']:.1f}", f"{beside:.1f}×")
+            table.add_row(transport, name, f"{taken['p50']:.1f}", f"{taken['p95']:.1f}", f"{beside:.1f}×")
         table.add_section()
     Console().print(table)
     if options.json:

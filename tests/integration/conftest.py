@@ -1,4 +1,4 @@
-"""The client under test, through each of its doors."""
+"""The client under test, through each of its transports."""
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,29 +13,29 @@ from book_enrichment.settings import Settings
 
 AsReader = Callable[[uuid.UUID, str], Awaitable[Database]]
 
-DOORS = ("postgrest", "postgres")
+TRANSPORTS = ("postgrest", "postgres")
 
 
-@pytest.fixture(params=DOORS)
-def door_settings(
+@pytest.fixture(params=TRANSPORTS)
+def transport_settings(
     request: pytest.FixtureRequest, database_url: str, supabase_url: str, service_key: str
 ) -> Settings:
-    """Settings that open this test's database through one door; the test runs once for each."""
+    """Settings that open this test's database through one transport; the test runs once for each."""
     if request.param == "postgres":
         return Settings(_env_file=None, database_url=database_url)
     return Settings(_env_file=None, supabase_url=supabase_url, supabase_service_role_key=service_key)
 
 
 @pytest.fixture
-async def service(door_settings: Settings) -> AsyncIterator[Database]:
+async def service(transport_settings: Settings) -> AsyncIterator[Database]:
     """The database as the service role sees it."""
-    async with open_database(door_settings) as service:
+    async with open_database(transport_settings) as service:
         yield service
 
 
 @pytest.fixture
 async def as_reader(service: Database, supabase_url: str, anon_key: str) -> AsyncIterator[AsReader]:
-    """`await as_reader(*create_reader("ada"))` is the same database through the same door, for one reader."""
+    """`await as_reader(*create_reader("ada"))` is the same database by the same transport, for one reader."""
     async with AsyncExitStack() as opened:
 
         async def as_reader(reader: uuid.UUID, jwt: str) -> Database:

@@ -641,8 +641,8 @@ async def test_an_idle_worker_glances_once_a_poll(
 ) -> None:
     """Through PostgREST nothing can wake it: it asks one question a poll, and claims nothing."""
     monkeypatch.setattr("book_enrichment.work.loop.LONGEST_SLEEP_SECONDS", 0.2)
-    door = {"database_url": None, "supabase_url": supabase_url, "supabase_service_role_key": service_key}
-    async with open_worker(Settings(_env_file=None, **{**settings.model_dump(), **door})) as worker:
+    transport = {"database_url": None, "supabase_url": supabase_url, "supabase_service_role_key": service_key}
+    async with open_worker(Settings(_env_file=None, **{**settings.model_dump(), **transport})) as worker:
         worker.covers = None  # which polls for itself
         verbs = count_calls(worker)
         async with running(worker):
@@ -660,8 +660,8 @@ async def test_a_poll_finds_a_new_row(
 ) -> None:
     """Through PostgREST: at the next glance."""
     monkeypatch.setattr("book_enrichment.work.loop.LONGEST_SLEEP_SECONDS", 0.5)
-    door = {"database_url": None, "supabase_url": supabase_url, "supabase_service_role_key": service_key}
-    through_rest = Settings(_env_file=None, **{**settings.model_dump(), **door})
+    transport = {"database_url": None, "supabase_url": supabase_url, "supabase_service_role_key": service_key}
+    through_rest = Settings(_env_file=None, **{**settings.model_dump(), **transport})
     async with open_worker(through_rest) as worker, running(worker):
         await eventually(lambda: worker.stats.seconds > 0)
         await add_books()

@@ -281,8 +281,8 @@ def each_reader_sees_the_own_rows(host: HostApp, filled: Filled) -> None:
 
 
 def the_database_refuses_what_must_not_be(host: HostApp, filled: Filled) -> None:
-    """A second open row, a second undecided review and an arrow that is not drawn are refused by the database
-    itself, whoever tries."""
+    """A second open row, a second undecided review and a transition that is not drawn are refused by the
+    database itself, whoever tries."""
     insert = "insert into public.enrichment_queue (work_id, trigger_source) values (%(work)s, 'manual_bulk')"
     claim = """
     update public.enrichment_queue

@@ -34,7 +34,7 @@ MISTAKES = {
         decisions.an_old_claim_is_given_back,
     ),
     "failed rows are tried again": (
-        "alter table public.enrichment_queue disable trigger queue_rows_follow_the_arrows;"
+        "alter table public.enrichment_queue disable trigger queue_rows_follow_transitions;"
         " update public.enrichment_queue set status = 'pending', finished_at = null, wait_reason = 'queued',"
         " attempt_count = 0 where status = 'failed'",
         decisions.what_failed_is_asked_for_anew,
@@ -146,8 +146,8 @@ MISTAKES = {
         "drop index public.queue_one_undecided_review_per_work",
         decisions.the_database_refuses_what_must_not_be,
     ),
-    "the arrows are lost": (
-        "drop trigger queue_rows_follow_the_arrows on public.enrichment_queue",
+    "the transitions are lost": (
+        "drop trigger queue_rows_follow_transitions on public.enrichment_queue",
         decisions.the_database_refuses_what_must_not_be,
     ),
     "a row waits in silence": (

@@ -1,4 +1,4 @@
-"""What the API takes, and what it puts around the records of `book_enrichment.records` when it answers.
+"""What the API takes, and what it puts around the records of `book_enrichment.database` when it answers.
 
 A row is shown as its record, field by field; what stands here is only the API's: bodies, envelopes, and what
 comes from no verb.
@@ -13,8 +13,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from book_enrichment.api.problems import EnrichmentProblem
-from book_enrichment.fields import NAMES, FillableField
-from book_enrichment.records import (
+from book_enrichment.database.records import (
     EnqueueOutcome,
     ExplainedCandidate,
     FieldLock,
@@ -28,6 +27,7 @@ from book_enrichment.records import (
     UsageLine,
     WorkState,
 )
+from book_enrichment.fields import NAMES, FillableField
 
 UUID_PATTERN = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 

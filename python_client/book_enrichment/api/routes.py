@@ -16,7 +16,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, File, Form, Path, Query, Request, Response, UploadFile
 from fastapi.routing import APIRoute
 
-from book_enrichment import records
 from book_enrichment.api import models
 from book_enrichment.api.auth import refuse_unverifiable
 from book_enrichment.api.examples import show_examples
@@ -31,7 +30,7 @@ from book_enrichment.api.services import (
     bearer,
     open_services,
 )
-from book_enrichment.database import Database
+from book_enrichment.database import Database, records
 from book_enrichment.database.sessions import refuse_unusable
 from book_enrichment.errors import NotFound
 from book_enrichment.fields import FIELDS

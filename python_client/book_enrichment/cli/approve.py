@@ -31,7 +31,7 @@ from book_enrichment.cli.decisions import (
 )
 from book_enrichment.cli.showing import field_names
 from book_enrichment.database import Database
-from book_enrichment.records import MatchingOutcome, ReviewOutcome
+from book_enrichment.database.records import MatchingOutcome, ReviewOutcome
 
 
 @app.command(

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from book_enrichment import __version__
 from book_enrichment.database import Database, NotConfigured, PostgresTransport, open_database
-from book_enrichment.decoding import Record
+from book_enrichment.database.decoding import Record
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, NotFound
 from book_enrichment.handshake import MISSING_VERB
 from book_enrichment.settings import Settings

@@ -25,8 +25,8 @@ from book_enrichment.cli.common import (
 )
 from book_enrichment.cli.showing import field_label, fields_told, in_order
 from book_enrichment.database import Database
+from book_enrichment.database.records import MatchingOutcome, ReviewOutcome
 from book_enrichment.fields import NAMES
-from book_enrichment.records import MatchingOutcome, ReviewOutcome
 
 DONE = {"approve": "approved", "dismiss": "dismissed"}
 

@@ -23,7 +23,7 @@ from book_enrichment.cli.decisions import (
     show_decision,
 )
 from book_enrichment.database import Database
-from book_enrichment.records import MatchingOutcome, ReviewOutcome
+from book_enrichment.database.records import MatchingOutcome, ReviewOutcome
 
 
 @app.command(

@@ -38,11 +38,11 @@ from book_enrichment.cli.common import (
 )
 from book_enrichment.cli.showing import reason_lines
 from book_enrichment.database import Database, NotConfigured, open_database
+from book_enrichment.database.records import HealthCheck, Setting
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
 from book_enrichment.handshake import MISSING_VERB, VersionMismatch, needed_version, refuse_mismatch
 from book_enrichment.images import NEEDS_STORAGE, can_store
 from book_enrichment.migrate.steps import expected_objects
-from book_enrichment.records import HealthCheck, Setting
 from book_enrichment.settings import Settings
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -121,19 +121,19 @@ def transport_checks(settings: Settings) -> Iterator[HealthCheck]:
         url = settings.database_url.get_secret_value()
         if str(_port(url)) == str(TRANSACTION_POOLER_PORT):
             yield warn(
-                "door",
+                "transport",
                 "straight to Postgres (DATABASE_URL), but its transaction pooler cannot wake workers",
                 "use the session pooler (port 5432), or live with a look every 30 s",
             )
         else:
-            yield ok("door", "straight to Postgres (DATABASE_URL)")
+            yield ok("transport", "straight to Postgres (DATABASE_URL)")
     elif settings.supabase_url is not None and settings.supabase_service_role_key is not None:
         if urlsplit(settings.supabase_url).path.strip("/"):
             yield warn(
-                "door", "SUPABASE_URL has a path behind the host", "give only https://<ref>.supabase.co"
+                "transport", "SUPABASE_URL has a path behind the host", "give only https://<ref>.supabase.co"
             )
         else:
-            yield ok("door", "through PostgREST (SUPABASE_URL); --user needs DATABASE_URL")
+            yield ok("transport", "through PostgREST (SUPABASE_URL); --user needs DATABASE_URL")
         yield key_check(settings.supabase_service_role_key.get_secret_value())
 
 

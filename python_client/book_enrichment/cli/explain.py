@@ -25,7 +25,7 @@ from book_enrichment.cli.showing import (
     source_text,
     text,
 )
-from book_enrichment.records import (
+from book_enrichment.database.records import (
     ExplainedCandidate,
 )
 

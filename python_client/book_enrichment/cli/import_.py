@@ -26,9 +26,9 @@ from book_enrichment.cli.common import (
     progress_bar,
     spelled,
 )
+from book_enrichment.database.records import ImportLine, ImportOutcome
 from book_enrichment.imports import Export, ImportFileError, read_export_file
 from book_enrichment.imports.sending import import_export
-from book_enrichment.records import ImportLine, ImportOutcome
 
 REJECTED_ROWS_SHOWN = 20
 

@@ -25,7 +25,7 @@ from book_enrichment.cli.common import (
 )
 from book_enrichment.cli.import_ import show_rejected
 from book_enrichment.database import Database
-from book_enrichment.records import ImportLine, ImportState
+from book_enrichment.database.records import ImportLine, ImportState
 
 
 @app.command(

@@ -30,7 +30,7 @@ from book_enrichment.cli.showing import (
     text,
     today,
 )
-from book_enrichment.records import (
+from book_enrichment.database.records import (
     Preview,
 )
 

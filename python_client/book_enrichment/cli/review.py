@@ -37,8 +37,8 @@ from book_enrichment.cli.showing import LETTERS, Choice, choices_of, proposal_ta
 from book_enrichment.cli.status import rows_in
 from book_enrichment.cli.undo import undo_line
 from book_enrichment.database import Database
+from book_enrichment.database.records import ListedRow
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
-from book_enrichment.records import ListedRow
 
 KEYS = {
     "a": "approve all",

@@ -23,7 +23,7 @@ from book_enrichment.cli.common import (
     print_json,
     read_settings,
 )
-from book_enrichment.records import Setting
+from book_enrichment.database.records import Setting
 
 settings_app = typer.Typer(
     no_args_is_help=True,

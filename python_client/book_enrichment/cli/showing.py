@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from book_enrichment.cli.common import plain
+from book_enrichment.database.records import CoverReport, ListedRow
 from book_enrichment.fields import FIELDS, NAMES
 from book_enrichment.reasons import explained
-from book_enrichment.records import CoverReport, ListedRow
 
 KINDS = {field.name: field.kind for field in FIELDS}
 # As people call each field: in lower case but for what is an abbreviation.

@@ -38,8 +38,7 @@ from book_enrichment.cli.showing import (
     text,
 )
 from book_enrichment.database import Database
-from book_enrichment.errors import DatabaseUnavailable
-from book_enrichment.records import (
+from book_enrichment.database.records import (
     CoverReport,
     Due,
     LibrarySummary,
@@ -47,6 +46,7 @@ from book_enrichment.records import (
     ProviderState,
     StateCount,
 )
+from book_enrichment.errors import DatabaseUnavailable
 
 PAGE = 1000  # the most that a call answers with
 

@@ -27,7 +27,7 @@ from book_enrichment.cli.decisions import (
 )
 from book_enrichment.cli.showing import fields_told, text
 from book_enrichment.database import Database
-from book_enrichment.records import UndoOutcome
+from book_enrichment.database.records import UndoOutcome
 
 
 @app.command(

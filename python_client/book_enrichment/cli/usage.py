@@ -22,7 +22,7 @@ from book_enrichment.cli.showing import (
     meter,
     reason_lines,
 )
-from book_enrichment.records import (
+from book_enrichment.database.records import (
     UsageLine,
 )
 

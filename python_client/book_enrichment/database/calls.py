@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from book_enrichment.database.decoding import Record
 from book_enrichment.database.transports import Row, Transport
-from book_enrichment.decoding import Record
 
 R = TypeVar("R", bound=Record)
 

@@ -13,8 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from book_enrichment.database.calls import Calls
-from book_enrichment.database.transports import Json
-from book_enrichment.records import (
+from book_enrichment.database.records import (
     ApplyOutcome,
     ClaimedCover,
     ClaimedRow,
@@ -49,6 +48,7 @@ from book_enrichment.records import (
     UsageLine,
     WorkState,
 )
+from book_enrichment.database.transports import Json
 
 
 class Database(Calls):

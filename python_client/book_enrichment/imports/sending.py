@@ -12,8 +12,8 @@ from collections.abc import Callable
 from uuid import UUID, uuid4
 
 from book_enrichment.database import Database
+from book_enrichment.database.records import ImportOutcome
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
-from book_enrichment.records import ImportOutcome
 
 from .export import Export
 

@@ -17,8 +17,8 @@ from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
 from book_enrichment.database import Database
+from book_enrichment.database.records import ImportState
 from book_enrichment.errors import EnrichmentError
-from book_enrichment.records import ImportState
 
 from .export import Export, read_export
 from .sending import import_export

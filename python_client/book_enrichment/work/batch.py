@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from book_enrichment.database.records import ClaimedRow
 from book_enrichment.providers import Answer, Lookup
-from book_enrichment.records import ClaimedRow
 from book_enrichment.work.leases import DeferReason, Lease
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from book_enrichment.database import Database
+from book_enrichment.database.records import ClaimedCover, CoverReport, Setting
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
 from book_enrichment.images import (
     NEEDS_STORAGE,
@@ -26,7 +27,6 @@ from book_enrichment.images import (
 )
 from book_enrichment.images.download import RETRY_SECONDS
 from book_enrichment.providers import NotPermitted, ProviderUnavailable
-from book_enrichment.records import ClaimedCover, CoverReport, Setting
 from book_enrichment.work.leases import Calls, DeferReason, Lease, from_now
 from book_enrichment.work.loop import Loop, log_database, log_end
 

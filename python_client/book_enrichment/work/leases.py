@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from book_enrichment.database.records import ProviderReport
 from book_enrichment.providers import ProviderUnavailable
-from book_enrichment.records import ProviderReport
 from book_enrichment.work.loop import Loop
 
 logger = logging.getLogger(__name__)

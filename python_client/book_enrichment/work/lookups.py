@@ -19,9 +19,9 @@ from functools import partial
 from typing import Any
 
 from book_enrichment.database import Database, NotConfigured
+from book_enrichment.database.records import ClaimedRow, ProviderReport, Setting
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Malformed
 from book_enrichment.providers import Provider, ProviderUnavailable
-from book_enrichment.records import ClaimedRow, ProviderReport, Setting
 from book_enrichment.settings import Settings
 from book_enrichment.work.batch import Batch
 from book_enrichment.work.covers import CoverWorker, beside

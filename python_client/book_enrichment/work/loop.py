@@ -16,9 +16,9 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 from book_enrichment.database import Database, NotConfigured
+from book_enrichment.database.records import Setting
 from book_enrichment.errors import EnrichmentError, Forbidden
 from book_enrichment.handshake import refuse_mismatch
-from book_enrichment.records import Setting
 
 logger = logging.getLogger(__name__)
 

@@ -1,5 +1,5 @@
 -- A title taken apart: main title, subtitle, series, volume, and the words that say it is another book (title_marks.sql). Every part is
--- folded, so that scoring (25_matching) compares keys only. parse_title is the door; the rest are its steps, in order.
+-- folded, so that scoring (25_matching) compares keys only. parse_title is what others call; the rest are its steps, in order.
 
 create type enrichment.title_parts as (
     full_key text,       -- the whole title with its subtitle, without what stands in brackets

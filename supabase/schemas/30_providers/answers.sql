@@ -1,4 +1,4 @@
--- Reading what providers sent: JSON of any shape becomes clean values, never an error. Each provider's own reader is in a file of its
+-- Reading what providers sent: JSON of any shape becomes clean values, never an error. Each provider's own parser is in a file of its
 -- name; read_record picks it by that name. A value that does not fit its column is cleaned or dropped.
 
 create function enrichment.json_list(value jsonb)
@@ -124,4 +124,4 @@ begin
 end
 $$;
 comment on function enrichment.read_record(text, text, jsonb) is
-'The candidates in one raw reply, by the reader of its provider, enrichment.read_<provider>(entity_type, raw): the host''s records (work, edition) and our own look-ups (isbn_lookup, title_lookup). Zero rows for a miss or a shape nobody knows.';
+'The candidates in one raw reply, by the parser of its provider, enrichment.read_<provider>(entity_type, raw): the host''s records (work, edition) and our own look-ups (isbn_lookup, title_lookup). Zero rows for a miss or a shape nobody knows.';

@@ -9,7 +9,7 @@ create type enrichment.queue_status as enum (
     'failed',        -- attempts spent on crashes or lasting errors
     'skipped'        -- apply: no candidate is this book; dismiss from needs_review
 );
-comment on type enrichment.queue_status is 'State of a queue row; the arrows between states are kept by enrichment.refuse_missing_arrow().';
+comment on type enrichment.queue_status is 'State of a queue row; the transitions between states are kept by enrichment.refuse_missing_transition().';
 
 create type enrichment.trigger_source as enum ('post_import', 'manual_bulk', 'scheduled');
 comment on type enrichment.trigger_source is 'Who asked: an import, a person, or the system itself.';

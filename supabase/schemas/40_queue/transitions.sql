@@ -1,7 +1,7 @@
 -- The state diagram, kept by the database itself, whoever tries: rows start as pending and move along eight transitions; what was
 -- undone stays undone.
 
-create function enrichment.refuse_missing_arrow()
+create function enrichment.refuse_missing_transition()
 returns trigger
 language plpgsql set search_path = ''
 as $$
@@ -23,13 +23,13 @@ begin
     return new;
 end
 $$;
-comment on function enrichment.refuse_missing_arrow() is 'The state diagram: rows start as pending and move only along these eight arrows.';
+comment on function enrichment.refuse_missing_transition() is 'The state diagram: rows start as pending and move only along these eight transitions.';
 
 create trigger queue_rows_start_as_pending before insert on public.enrichment_queue
-for each row when (new.status <> 'pending') execute function enrichment.refuse_missing_arrow();
+for each row when (new.status <> 'pending') execute function enrichment.refuse_missing_transition();
 
-create trigger queue_rows_follow_the_arrows before update of status on public.enrichment_queue
-for each row when (old.status <> new.status) execute function enrichment.refuse_missing_arrow();
+create trigger queue_rows_follow_transitions before update of status on public.enrichment_queue
+for each row when (old.status <> new.status) execute function enrichment.refuse_missing_transition();
 
 create function enrichment.refuse_second_undo()
 returns trigger

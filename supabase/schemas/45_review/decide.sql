@@ -58,21 +58,21 @@ $$;
 comment on function enrichment.proposals_of(jsonb, text) is
 'What a row in review would write if that candidate (provider:work_key, null: the best) is chosen: {field: {"value", "provider", "work_key", …}}. Null for a candidate that was not shown for a choice.';
 
-create function enrichment.turn_away(reviewed public.enrichment_queue, candidates text[], is_dismissed boolean)
+create function enrichment.reject_candidates(reviewed public.enrichment_queue, candidates text[], is_dismissed boolean)
 returns void
 language sql set search_path = ''
 as $$
     insert into enrichment.rejected_candidates (work_id, provider, candidate_key, is_dismissed, rejected_by)
     select distinct
-        reviewed.work_id, split_part(candidate, ':', 1), substr(candidate, position(':' in candidate) + 1), turn_away.is_dismissed,
+        reviewed.work_id, split_part(candidate, ':', 1), substr(candidate, position(':' in candidate) + 1), reject_candidates.is_dismissed,
         enrichment.acting_reader()
-    from unnest(turn_away.candidates) as candidate
+    from unnest(reject_candidates.candidates) as candidate
     order by 1, 2, 3
     on conflict (work_id, provider, candidate_key) do update
     set is_dismissed = true, rejected_by = excluded.rejected_by, rejected_at = excluded.rejected_at
     where excluded.is_dismissed and not rejected_candidates.is_dismissed
 $$;
-comment on function enrichment.turn_away(public.enrichment_queue, text[], boolean) is
+comment on function enrichment.reject_candidates(public.enrichment_queue, text[], boolean) is
 'Candidates of a row in review that are not proposed for its work again: dismissed as wrong, or passed over for another.';
 
 create function enrichment.approve_enrichment_impl(queue_id uuid, fields text[], candidate text)
@@ -118,7 +118,7 @@ begin
     from unnest(offers) as o
     where not o.field = any(ticked) and (o.field like 'work.%' or reviewed.edition_id is not null)
     on conflict do nothing;
-    perform enrichment.turn_away(reviewed, array_remove(rivals, coalesce(approve_enrichment_impl.candidate, rivals[1])), false);
+    perform enrichment.reject_candidates(reviewed, array_remove(rivals, coalesce(approve_enrichment_impl.candidate, rivals[1])), false);
 
     update public.enrichment_queue as q
     set status = 'completed', finished_at = now(), updated_at = now(), fields_applied = q.fields_applied || applied,
@@ -140,7 +140,7 @@ declare
     reviewed public.enrichment_queue := enrichment.lock_review(dismiss_enrichment_impl.queue_id);
     reader uuid := enrichment.acting_reader();
 begin
-    perform enrichment.turn_away(reviewed, array(
+    perform enrichment.reject_candidates(reviewed, array(
         select p.value ->> 'candidate' from jsonb_each(reviewed.match_details -> 'proposals') as p
         union
         select jsonb_array_elements_text(reviewed.match_details -> 'rivals')

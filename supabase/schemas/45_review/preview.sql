@@ -146,7 +146,7 @@ as $$
 $$;
 comment on function enrichment.preview_values(enrichment.offered_value[]) is 'What is offered for each queue row, beside the value as it is.';
 
-create function enrichment.weigh_works(work_ids uuid[])
+create function enrichment.preview_works(work_ids uuid[])
 returns setof enrichment.preview
 language plpgsql set search_path = ''
 as $$
@@ -157,7 +157,7 @@ declare
     offers enrichment.offered_value[];
 begin
     select array_agg(o) into outcomes
-    from enrichment.enqueue_works(weigh_works.work_ids, null, 'manual_bulk', enrichment.acting_reader(), 50, null) as o;
+    from enrichment.enqueue_works(preview_works.work_ids, null, 'manual_bulk', enrichment.acting_reader(), 50, null) as o;
     select array_agg(o.queue_id) into open_ids from unnest(outcomes) as o where o.outcome in ('enqueued', 'already_open');
     perform enrichment.parse_records(open_ids);
     select array_agg(s) into books from enrichment.score_candidates(open_ids) as s;
@@ -190,7 +190,7 @@ begin
     order by o.place;
 end
 $$;
-comment on function enrichment.weigh_works(uuid[]) is
+comment on function enrichment.preview_works(uuid[]) is
 'Queues works and weighs their candidates as resolve_rows does, up to where it would write. For a subtransaction that is taken back.';
 
 create function enrichment.preview_enrichment_impl(work_ids uuid[])
@@ -204,7 +204,7 @@ begin
     perform enrichment.refuse_foreign_works(preview_enrichment_impl.work_ids);
     for look in 1..10 loop
         begin
-            select array_agg(p) into answer from enrichment.weigh_works(preview_enrichment_impl.work_ids) as p;
+            select array_agg(p) into answer from enrichment.preview_works(preview_enrichment_impl.work_ids) as p;
             raise exception using errcode = 'BE000', message = 'only looked';
         exception
             when sqlstate 'BE000' then

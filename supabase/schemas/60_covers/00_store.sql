@@ -4,7 +4,6 @@
 create table enrichment.stored_covers (
     sha256 text primary key check (sha256 ~ '^[0-9a-f]{64}$'),
     storage_path text not null unique,
-    content_type text not null default 'image/webp',
     bytes integer not null check (bytes > 0),
     width integer not null,
     height integer not null,

@@ -57,7 +57,7 @@ create index covers_by_image on enrichment.cover_queue (sha256) where sha256 is 
 alter table enrichment.cover_queue enable row level security;
 revoke all on enrichment.cover_queue from public, anon, authenticated, service_role;
 
-comment on table enrichment.cover_queue is 'One row per cover to be stored; at most one open row per work. The arrows are those of the enrichment queue, without review.';
+comment on table enrichment.cover_queue is 'One row per cover to be stored; at most one open row per work. The transitions are those of the enrichment queue, without review.';
 comment on column enrichment.cover_queue.queue_id is 'The enrichment row that had filled the cover, so that undoing it finds the swap; null where it was there before.';
 comment on column enrichment.cover_queue.provider is 'Whose image it is; its calls are counted under <provider>_covers.';
 comment on column enrichment.cover_queue.source_url is 'What the work showed when the row was made; nothing else is swapped.';
@@ -66,10 +66,10 @@ comment on column enrichment.cover_queue.wait_reason is
 'Why a pending row waits: queued, backoff, stale, hotlink_mode, storage_budget, or the provider''s reason (rate, breaker, retry_after, no_contact …).';
 
 create trigger covers_start_as_pending before insert on enrichment.cover_queue
-for each row when (new.status <> 'pending') execute function enrichment.refuse_missing_arrow();
+for each row when (new.status <> 'pending') execute function enrichment.refuse_missing_transition();
 
-create trigger covers_follow_the_arrows before update of status on enrichment.cover_queue
-for each row when (old.status <> new.status) execute function enrichment.refuse_missing_arrow();
+create trigger covers_follow_transitions before update of status on enrichment.cover_queue
+for each row when (old.status <> new.status) execute function enrichment.refuse_missing_transition();
 
 create view enrichment.cover_gate with (security_invoker = true) as
 select

@@ -1,4 +1,4 @@
-"""The command line, through each door, in an environment that holds nothing else of ours."""
+"""The command line, through each transport, in an environment that holds nothing else of ours."""
 
 import fcntl
 import os
@@ -71,7 +71,7 @@ def by_http(monkeypatch: pytest.MonkeyPatch, supabase_url: str, service_key: str
 
 @pytest.fixture(params=["direct", "by_http"])
 def run(request: pytest.FixtureRequest) -> Run:
-    """`run("status", "--json")` through one door, then through the other."""
+    """`run("status", "--json")` through one transport, then through the other."""
     run: Run = request.getfixturevalue(request.param)
     return run
 

@@ -181,7 +181,7 @@ def test_a_reader_decides_about_the_own_books_only(direct, books, create_reader)
         ("enqueue", "--missing"),
     ],
 )
-def test_acting_for_a_reader_needs_the_direct_door(by_http, create_reader, arguments) -> None:
+def test_acting_for_a_reader_needs_the_direct_connection(by_http, create_reader, arguments) -> None:
     """The service role's key cannot be somebody else; it does not try to."""
     create_reader("ada")
     result = by_http(*arguments, "--user", "ada")

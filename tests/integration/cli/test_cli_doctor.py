@@ -40,7 +40,9 @@ def test_nothing_fails_in_a_healthy_project(healthy) -> None:
     result = healthy("doctor", "--json")
     assert result.exit_code == 0, result.output
     found = checks(result)
-    assert {"door", "connection", "migrations", "contact", "provider openlibrary", "claims"} <= set(found)
+    assert {"transport", "connection", "migrations", "contact", "provider openlibrary", "claims"} <= set(
+        found
+    )
     assert {name for name, check in found.items() if check["state"] != "ok"} <= {"pg_cron", "realtime"}
     assert "schedule_jobs" in found["pg_cron"]["hint"]
     told = healthy("doctor").stdout
@@ -138,13 +140,13 @@ def test_what_is_no_service_key_is_seen(by_http, monkeypatch, key) -> None:
     )
 
 
-@pytest.mark.parametrize("door", ["postgres", "postgrest"])
-def test_missing_migrations_are_told(invoke, stack, monkeypatch, door) -> None:
+@pytest.mark.parametrize("transport", ["postgres", "postgrest"])
+def test_missing_migrations_are_told(invoke, stack, monkeypatch, transport) -> None:
     """A project where nobody has applied them yet."""
     name = f"pytest_{uuid.uuid4().hex}"
     url = stack.create_database(name)
     try:
-        if door == "postgres":
+        if transport == "postgres":
             monkeypatch.setenv("DATABASE_URL", url)
         else:
             monkeypatch.setenv("SUPABASE_URL", stack.rest(name).url)
@@ -217,8 +219,8 @@ def test_the_transaction_pooler_is_noticed(invoke, monkeypatch) -> None:
     """It takes LISTEN and never calls."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://postgres:x@127.0.0.1:6543/postgres")
     found = checks(invoke("doctor", "--json"))
-    assert found["door"]["state"] == "warn"
-    assert "5432" in found["door"]["hint"]
+    assert found["transport"]["state"] == "warn"
+    assert "5432" in found["transport"]["hint"]
 
 
 @pytest.fixture

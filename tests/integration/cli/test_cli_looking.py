@@ -1,4 +1,4 @@
-"""What the commands that only look show, through both doors, for people and for scripts."""
+"""What the commands that only look show, through both transports, for people and for scripts."""
 
 import json
 import signal

@@ -22,7 +22,7 @@ from cover_server import server as server
 @pytest.fixture
 def files(stack: Any, database: str, supabase_url: str) -> Callable[[], list[str]]:
     """`files()`: paths in the bucket covers, emptied for this test."""
-    folder = stack._door(database).files / "covers"
+    folder = stack._rest(database).files / "covers"
 
     def paths() -> list[Path]:
         return [file for file in folder.rglob("*") if file.is_file()]

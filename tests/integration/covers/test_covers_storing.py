@@ -321,12 +321,12 @@ async def test_a_fault_of_ours_spends_an_attempt(worker, server, show, query, mo
     assert row["last_error"] == "RuntimeError: a bug"
 
 
-@pytest.mark.parametrize("door", ["postgrest", "postgres"])
-async def test_both_doors_lead_there(door, settings, server, show, query, files) -> None:
+@pytest.mark.parametrize("transport", ["postgrest", "postgres"])
+async def test_both_transports_lead_there(transport, settings, server, show, query, files) -> None:
     """Storage is HTTP either way; the database may be reached straight or by PostgREST."""
     server.replies["/1.jpg"] = encoded(picture(1))
     await show("/1.jpg")
-    if door == "postgrest":
+    if transport == "postgrest":
         settings = settings.model_copy(update={"database_url": None})
     async with open_database(settings) as database:
         await database.configure_enrichment({"cover_mode": "thumbnail", "contact": "tests@example.org"})

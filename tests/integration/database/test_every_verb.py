@@ -6,8 +6,7 @@ import typing
 import pytest
 
 import shapes
-from book_enrichment import records
-from book_enrichment.database import Database
+from book_enrichment.database import Database, records
 
 VERBS = """
     select p.proname, p.proargnames, t.typname as answer

@@ -1,4 +1,4 @@
-"""Explaining and previewing: through both doors, while others work, and without leaving a trace."""
+"""Explaining and previewing: through both transports, while others work, and without leaving a trace."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ async def add_long_walk(connection: Any, reader: uuid.UUID) -> uuid.UUID:
 
 @pytest.fixture
 async def shelf(connect, service, create_reader, as_reader):
-    """Ada's door, her book, and a connection that sees everything."""
+    """Ada's transport, her book, and a connection that sees everything."""
     connection = await connect()
     ada, jwt = create_reader("ada")
     await service.configure_enrichment({"auto_enabled": True, "contact": "me@example.org"})

@@ -1,4 +1,4 @@
-"""Claim and apply, once through each door, in two equal worlds: the answers are equal, to the last value."""
+"""Claim and apply, once over each transport, in two equal worlds: answers are equal, to the last value."""
 
 import dataclasses
 import os
@@ -46,8 +46,8 @@ DOC = {
 
 @pytest.fixture
 def worlds(stack):
-    """The settings of two fresh databases with one reader each: one for either door."""
-    names = {door: f"pytest_{os.getpid()}_{door}" for door in ("postgres", "postgrest")}
+    """The settings of two fresh databases with one reader each: one for either transport."""
+    names = {transport: f"pytest_{os.getpid()}_{transport}" for transport in ("postgres", "postgrest")}
     for name in names.values():
         with psycopg.connect(stack.create_database(name, template=stack.migrated_template())) as connection:
             connection.execute("insert into auth.users (id, email) values (%s, 'ada@example.org')", [READER])
@@ -130,7 +130,7 @@ def without_chance(record: Any, seen: dict[Any, str]) -> dict[str, Any]:
     }
 
 
-async def test_both_doors_give_identical_answers(worlds) -> None:
+async def test_both_transports_give_identical_answers(worlds) -> None:
     """Not only equal after a cast: the same types, the same nulls, the same order."""
     lives = []
     for settings in worlds:

@@ -10,7 +10,7 @@ select results_eq('select work_id from enrichment.cover_queue', array[:'work'::u
 update public.works set default_cover_url = 'https://covers.openlibrary.org/b/id/3-M.jpg' where id = :'work';
 select enrichment.queue_covers(array[:'work'::uuid], null);
 select results_eq('select source_url from enrichment.cover_queue', array['https://covers.openlibrary.org/b/id/3-M.jpg'], 'that follows the work');
-select throws_ok($$ update enrichment.cover_queue set status = 'completed', wait_reason = null, finished_at = now() $$, 'PT409', null, 'an arrow that is not drawn is refused');
+select throws_ok($$ update enrichment.cover_queue set status = 'completed', wait_reason = null, finished_at = now() $$, 'PT409', null, 'a transition that is not drawn is refused');
 select throws_ok($$ insert into enrichment.cover_queue (work_id, provider, source_url, status, wait_reason) select work_id, provider, source_url, 'in_progress', null from enrichment.cover_queue $$, 'PT409', null, 'rows start as pending');
 
 select * from finish();

@@ -13,14 +13,14 @@ from uuid import UUID
 
 from pydantic import Field
 
-from book_enrichment.decoding import Record
+from book_enrichment.database.decoding import Record
 from book_enrichment.providers import Lookup
 
 Confidence = Literal["none", "low", "medium", "high"]
 """How sure we are that a candidate is this book, weakest first, so that max() is the best."""
 
 QueueStatus = Literal["pending", "in_progress", "completed", "needs_review", "failed", "skipped"]
-"""State of a queue row; the arrows between states are kept by enrichment.refuse_missing_arrow()."""
+"""State of a queue row; the transitions between states are kept by enrichment.refuse_missing_transition()."""
 
 TriggerSource = Literal["post_import", "manual_bulk", "scheduled"]
 """Who asked: an import, a person, or the system itself."""

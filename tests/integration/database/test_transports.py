@@ -1,4 +1,4 @@
-"""Both doors: the same arguments go in, the same values and errors come out. Each test runs once per door."""
+"""Both transports: the same arguments go in, the same values and errors come out. Each runs once for each."""
 
 import socket
 import uuid
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from book_enrichment.database import Database, NotConfigured, open_database
+from book_enrichment.database.records import ClaimedRow, Pruned
 from book_enrichment.errors import (
     CLASS_BY_CODE,
     DatabaseUnavailable,
@@ -17,7 +18,6 @@ from book_enrichment.errors import (
     WrongState,
     error_for,
 )
-from book_enrichment.records import ClaimedRow, Pruned
 from book_enrichment.settings import Settings
 
 
@@ -39,7 +39,7 @@ async def test_arguments_left_out_keep_the_sql_default(service: Database) -> Non
 
 
 async def test_values_arrive_as_python_types(service: Database, connect) -> None:
-    """Ids, moments in UTC, floats, tuples and look-ups, whatever the door made of them underway."""
+    """Ids, moments in UTC, floats, tuples and look-ups, whatever the transport made of them underway."""
     row = await claimed_row(service, connect)
     assert isinstance(row.queue_id, uuid.UUID)
     assert isinstance(row.authors, tuple)
@@ -90,7 +90,7 @@ async def test_numbers_with_a_fraction_reach_numeric_parameters(service: Databas
 
 
 async def test_spans_of_time_go_in(service: Database, connect) -> None:
-    """As an interval, through either door."""
+    """As an interval, through either transport."""
     row = await claimed_row(service, connect)
     assert await service.reset_stale_enrichment(timedelta(minutes=5)) == []
     (stale,) = await service.reset_stale_enrichment(timedelta(seconds=-1))
@@ -146,7 +146,7 @@ async def test_a_lost_claim_is_a_wrong_state(service: Database, connect) -> None
 
 
 async def test_a_reader_may_press_the_buttons_and_nothing_else(service, as_reader, create_reader) -> None:
-    """Through the direct door a reader's call runs as PostgREST would run it."""
+    """Through the direct connection a reader's call runs as PostgREST would run it."""
     ada = await as_reader(*create_reader("ada"))
     foreign = uuid.uuid4()
     (outcome,) = await ada.trigger_enrichment([foreign])
@@ -178,12 +178,12 @@ async def test_a_host_s_readers_and_works_are_found(service: Database, create_re
     assert first + second == sorted(first + second)
 
 
-async def test_a_database_that_is_away_is_unavailable(door_settings: Settings) -> None:
-    """Also behind a door that somebody else answers, or nobody."""
+async def test_a_database_that_is_away_is_unavailable(transport_settings: Settings) -> None:
+    """Also behind a transport that somebody else answers, or nobody."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]  # bound and not listening: connections are refused
-        if door_settings.database_url:
+        if transport_settings.database_url:
             settings = Settings(_env_file=None, database_url=f"postgresql://u:p@127.0.0.1:{port}/postgres")
         else:
             settings = Settings(

@@ -36,7 +36,7 @@ with states as (select unnest(enum_range(null::enrichment.queue_status)) as stat
 
 moves as (
     select
-        format('select pg_temp.move(pg_temp.row_in(%L), %L)', here.state, there.state) as sql, here.state || ' to ' || there.state as arrow,
+        format('select pg_temp.move(pg_temp.row_in(%L), %L)', here.state, there.state) as sql, here.state || ' to ' || there.state as transition,
         (here.state || ' ' || there.state) = any(array[
             'pending in_progress', 'in_progress pending', 'in_progress completed', 'in_progress needs_review', 'in_progress skipped',
             'in_progress failed', 'needs_review completed', 'needs_review skipped'
@@ -46,8 +46,8 @@ moves as (
 )
 
 select case
-    when m.is_drawn then lives_ok(m.sql, m.arrow || ' is drawn')
-    else throws_ok(m.sql, 'PT409', null, m.arrow || ' is refused')
+    when m.is_drawn then lives_ok(m.sql, m.transition || ' is drawn')
+    else throws_ok(m.sql, 'PT409', null, m.transition || ' is refused')
 end
 from moves as m;
 

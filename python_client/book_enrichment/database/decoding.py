@@ -1,7 +1,7 @@
 """How a row of a verb's answer becomes a record.
 
-It is read by column name. The two doors speak differently (PostgREST sends strings and JSON numbers, psycopg
-sends objects), so a value is decoded by the type its field is annotated with, and both doors end in equal
+It is read by column name. The two transports speak differently (PostgREST sends strings and JSON numbers,
+psycopg sends objects), so a value is decoded by the type its field is annotated with, and both end in equal
 records. The records themselves are in records.py.
 """
 
@@ -37,7 +37,7 @@ def _as_it_is(value: Any) -> Any:
 
 @cache
 def _decoder(annotation: Any) -> Callable[[Any], Any]:
-    """The function that turns a column's value, from either door, into the annotated type."""
+    """The function that turns a column's value, from either transport, into the annotated type."""
     if annotation is datetime:
         return _datetime
     if annotation is UUID:

@@ -17,7 +17,7 @@ from book_enrichment.database import Database, open_database
 from book_enrichment.errors import EnrichmentError
 from book_enrichment.settings import Settings
 
-DOORS = ("postgrest", "postgres")
+TRANSPORTS = ("postgrest", "postgres")
 READER = uuid.UUID("aaaaaaaa-0000-4000-8000-000000000001")
 IMPORT = uuid.UUID("aaaaaaaa-0000-4000-8000-000000000002")
 # What is made anew in every database and every second.
@@ -52,12 +52,12 @@ BOOKS = [
 
 
 @pytest.fixture
-async def doors(stack: Any) -> AsyncIterator[dict[str, Database]]:
-    """The service role through both doors, each into a new database of its own with one reader."""
+async def transports(stack: Any) -> AsyncIterator[dict[str, Database]]:
+    """The service role through both transports, each into a new database of its own with one reader."""
     async with AsyncExitStack() as opened:
-        doors = {}
-        for door in DOORS:
-            name = f"pytest_{os.getpid()}_{door}"
+        transports = {}
+        for transport in TRANSPORTS:
+            name = f"pytest_{os.getpid()}_{transport}"
             url = stack.create_database(name, template=stack.migrated_template())
             opened.callback(stack.drop_database, name)
             with psycopg.connect(url) as connection:
@@ -66,17 +66,19 @@ async def doors(stack: Any) -> AsyncIterator[dict[str, Database]]:
                 )
                 connection.execute("insert into public.users (id, handle) values (%s, 'ada')", [READER])
             address = {"supabase_url": stack.rest(name).url, "supabase_service_role_key": stack.service_key}
-            settings = Settings(_env_file=None, **(address if door == "postgrest" else {"database_url": url}))
-            doors[door] = await opened.enter_async_context(open_database(settings))
-        yield doors
+            settings = Settings(
+                _env_file=None, **(address if transport == "postgrest" else {"database_url": url})
+            )
+            transports[transport] = await opened.enter_async_context(open_database(settings))
+        yield transports
 
 
 @pytest.fixture
 def rows_of(stack: Any) -> Any:
     """`rows_of("postgrest", "works")`: every row of a table, without what is made anew in every database."""
 
-    def rows_of(door: str, table: str) -> list[str]:
-        url = stack.database_url(f"pytest_{os.getpid()}_{door}")
+    def rows_of(transport: str, table: str) -> list[str]:
+        url = stack.database_url(f"pytest_{os.getpid()}_{transport}")
         with psycopg.connect(url, row_factory=dict_row) as connection:
             rows = connection.execute(f"select to_jsonb(t) as row from {table} as t").fetchall()
         return sorted(repr(bare(row["row"])) for row in rows)
@@ -193,10 +195,10 @@ async def tell(database: Database) -> list[tuple[str, Any]]:
     return said
 
 
-async def test_both_doors_tell_the_same_story(doors, rows_of) -> None:
+async def test_both_transports_tell_the_same_story(transports, rows_of) -> None:
     """Import, enqueue, claim, apply (with bad and late elements), fail, release and the reads: equal
     answers, equal errors, and in the end equal tables, but for ids, tokens and times."""
-    told = {door: await tell(database) for door, database in doors.items()}
+    told = {transport: await tell(database) for transport, database in transports.items()}
     for through_postgrest, through_postgres in zip(told["postgrest"], told["postgres"], strict=True):
         assert through_postgrest == through_postgres
     applied = [row for verb, rows in told["postgres"] if verb == "apply" for row in rows]
