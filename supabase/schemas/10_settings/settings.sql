@@ -116,10 +116,13 @@ exception
     when check_violation then
         get stacked diagnostics broken_rule = constraint_name;
         perform enrichment.refuse(
-            'PT422', 'a setting cannot take that value: ' || enrichment.setting_rule(broken_rule), 'call configure_enrichment() for what each setting means'
+            'PT422', 'a setting cannot take that value: ' || enrichment.setting_rule(broken_rule),
+            'call configure_enrichment() for what each setting means'
         );
     when not_null_violation or data_exception then
-        perform enrichment.refuse('PT422', 'a setting cannot take that value: ' || sqlerrm, 'call configure_enrichment() for what each setting means');
+        perform enrichment.refuse(
+            'PT422', 'a setting cannot take that value: ' || sqlerrm, 'call configure_enrichment() for what each setting means'
+        );
 end
 $$;
 

@@ -31,11 +31,13 @@ begin
         select 1 from unnest(refuse_unknown_fields.fields) as f
         where f is null or not enrichment.current_values(null::public.works, null::public.editions) ? f
             or (f like 'edition.%' and not exists (
-                select 1 from public.editions as e where e.id = refuse_unknown_fields.edition_id and e.work_id = refuse_unknown_fields.work_id
+                select 1 from public.editions as e
+                where e.id = refuse_unknown_fields.edition_id and e.work_id = refuse_unknown_fields.work_id
             ))
     ) then
         perform enrichment.refuse(
-            'PT422', 'a field has no such name, or its edition is not one of this work', 'use work.cover_url, edition.publisher …; edition fields need edition_id'
+            'PT422', 'a field has no such name, or its edition is not one of this work',
+            'use work.cover_url, edition.publisher …; edition fields need edition_id'
         );
     end if;
 end

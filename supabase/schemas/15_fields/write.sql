@@ -69,7 +69,8 @@ as $$
     )
     select
         b.id, b.work_id, b.edition_id, b.import_id, write_values.action, c.provider,
-        c.source_record || jsonb_build_object('work_key', c.work_key), c.confidence, c.fields, c.previous, enrichment.details_of_candidate(b.match_details, c.provider, c.work_key), write_values.actor
+        c.source_record || jsonb_build_object('work_key', c.work_key), c.confidence, c.fields, c.previous,
+        enrichment.details_of_candidate(b.match_details, c.provider, c.work_key), write_values.actor
     from before as b
     join changes as c on c.queue_id = b.id
     cross join filled

@@ -103,7 +103,9 @@ returns text
 language plpgsql immutable parallel safe set search_path = ''
 as $$
 begin
-    return case when jsonb_typeof(json_key.value) = 'string' and json_key.value #>> '{}' ~ '^[!-;=?-~]{1,64}$' then json_key.value #>> '{}' end;
+    return case
+        when jsonb_typeof(json_key.value) = 'string' and json_key.value #>> '{}' ~ '^[!-;=?-~]{1,64}$' then json_key.value #>> '{}'
+    end;
 end
 $$;
 comment on function enrichment.json_key(jsonb) is 'A provider''s own key: a string of at most 64 printable characters; null for any other shape.';

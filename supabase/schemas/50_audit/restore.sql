@@ -22,7 +22,8 @@ as $$
         and a.action = 'auto_applied' and (a.match_details ? 'storage_path') is not true
         and not exists (
             select 1 from public.enrichment_audit_log as u
-            where u.work_id = a.work_id and u.import_id = a.import_id and u.enrichment_queue_id is null and u.action = 'undone' and u.id > a.id
+            where u.work_id = a.work_id and u.import_id = a.import_id and u.enrichment_queue_id is null and u.action = 'undone'
+                and u.id > a.id
         )
 $$;
 comment on function enrichment.logged_writes(uuid[], uuid, uuid[]) is

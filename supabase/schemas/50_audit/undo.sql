@@ -190,18 +190,18 @@ begin
 end
 $$;
 
-create function enrichment.lock_import_rows(import_id uuid)
+create function enrichment.hold_import_rows(import_id uuid)
 returns uuid[]
 language plpgsql set search_path = ''
 as $$
 declare
-    locked_ids uuid[];
+    held uuid[];
 begin
     with locked as (
         select q.id
         from public.enrichment_queue as q
-        where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = lock_import_rows.import_id)
-            and q.import_id = lock_import_rows.import_id and q.undone_at is null and case q.status
+        where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = hold_import_rows.import_id)
+            and q.import_id = hold_import_rows.import_id and q.undone_at is null and case q.status
                 when 'in_progress' then false
                 when 'pending' then q.trigger_source = 'post_import'
                 when 'needs_review' then true
@@ -212,12 +212,16 @@ begin
         for update
     )
 
-    select coalesce(array_agg(l.id), '{}') into locked_ids from locked as l;
-    return locked_ids;
+    select coalesce(array_agg(l.id), '{}') into held from locked as l;
+    -- Those not begun yet would fill the books after all. They take the way of a claim that finds nothing.
+    update public.enrichment_queue as q
+    set status = 'in_progress', claim_token = gen_random_uuid(), claimed_by = 'undo_import', wait_reason = null, started_at = now()
+    where q.id = any(held) and q.status = 'pending';
+    return held;
 end
 $$;
-comment on function enrichment.lock_import_rows(uuid) is
-'Locks up to 1,000 queue rows of an import that an undo takes back: not those a worker has in hand, nor those that were asked for again.';
+comment on function enrichment.hold_import_rows(uuid) is
+'Locks up to 1,000 queue rows of an import that an undo takes back, and claims those that are pending: not those a worker has in hand, nor those that were asked for again.';
 
 create function enrichment.filled_works(import_id uuid, queue_ids uuid[])
 returns uuid[]
@@ -261,12 +265,7 @@ declare
     lines integer;
 begin
     perform enrichment.refuse_foreign_import(undo_import_impl.import_id);
-    held := enrichment.lock_import_rows(undo_import_impl.import_id);
-    -- Those not begun yet would fill the books after all. They take the way of a claim that finds nothing.
-    update public.enrichment_queue as q
-    set status = 'in_progress', claim_token = gen_random_uuid(), claimed_by = 'undo_import', wait_reason = null, started_at = now()
-    where q.id = any(held) and q.status = 'pending';
-
+    held := enrichment.hold_import_rows(undo_import_impl.import_id);
     return query
     select o.*
     from enrichment.undo_rows(

@@ -132,7 +132,9 @@ begin
     where w.id in (select r.work_id from enrichment.import_rows as r where r.import_id = fill_from_import.import_id and r.outcome is null)
     order by w.id for no key update;
     perform 1 from public.editions as e
-    where e.id in (select r.edition_id from enrichment.import_rows as r where r.import_id = fill_from_import.import_id and r.outcome is null)
+    where e.id in (
+        select r.edition_id from enrichment.import_rows as r where r.import_id = fill_from_import.import_id and r.outcome is null
+    )
     order by e.id for no key update;
 
     with offered as materialized (select v.* from enrichment.imported_values(fill_from_import.import_id) as v),
@@ -146,7 +148,9 @@ begin
         returning f.entity_id, f.field
     )
 
-    select array_agg(row(o.*)::enrichment.imported_value) into accepted from offered as o join remembered as r using (entity_id, field);
+    select array_agg(row(o.*)::enrichment.imported_value) into accepted
+    from offered as o
+    where (o.entity_id, o.field) in (select r.entity_id, r.field from remembered as r);
 
     perform enrichment.fill_fields(array(select row(a.entity_id, a.field, a.value)::enrichment.field_value from unnest(accepted) as a));
 

@@ -48,12 +48,12 @@ $$;
 comment on function enrichment.postpone_covers(timestamptz, text) is 'Up to 1,000 covers that are due wait until then, for that reason.';
 
 create function enrichment.room_for_covers()
-returns bigint
+returns integer
 language plpgsql stable set search_path = ''
 as $$
 begin
     return (
-        select (s.cover_budget_bytes - u.bytes) / s.cover_image_bytes - under_way."rows"
+        select ((s.cover_budget_bytes - u.bytes) / s.cover_image_bytes - under_way."rows")::integer
         from enrichment.settings as s
         cross join enrichment.cover_storage as u
         cross join lateral (
@@ -95,7 +95,7 @@ begin
         perform enrichment.postpone_covers(gate.available_at, gate.wait_reason);
         return;
     end if;
-    batch := least(batch, enrichment.room_for_covers());
+    batch := least(batch, enrichment.room_for_covers())::integer;
     if batch < 1 then
         return;
     end if;

@@ -67,7 +67,9 @@ begin
             when 'switched off' then 'select cron.alter_job(jobid, active => true) from cron.job where jobname = ' || quote_literal(j.name)
             when 'failed' then 'call it by hand as its command in cron.job does, and see what it says'
             when 'late' then 'a project that was paused is restarted in the dashboard, and pg_cron with it'
-            when 'never' then case when j.lateness < '1 day' then 'look again in a minute; later: is pg_cron running? A restart of the project starts it' end
+            when 'never' then case
+                when j.lateness < '1 day' then 'look again in a minute; later: is pg_cron running? A restart of the project starts it'
+            end
         end
     from enrichment.job_findings() as j
     order by j.lateness, j.name desc;
@@ -96,7 +98,8 @@ as $$
         end,
         case
             when s.contact is null or s.contact ~* '@example\.(com|net|org)$'
-                then 'set ENRICHMENT_CONTACT where the worker runs, or: book-enrichment settings set contact=…, to an address or page of yours: it names you to Open Library'
+                then 'set ENRICHMENT_CONTACT where the worker runs, or: book-enrichment settings set contact=…, '
+                    || 'to an address or page of yours: it names you to Open Library'
         end
     from enrichment.settings as s
     union all
@@ -107,7 +110,10 @@ as $$
             when s.auto_enabled then 'imports are worked on by themselves'
             else format('auto_enabled is off: what imports bring waits (rows by now: %s), what a person asks for runs', waiting."rows")
         end,
-        case when not s.auto_enabled then 'set ENRICHMENT_AUTO_ENABLED=true where the worker runs, or: book-enrichment settings set auto_enabled=true' end
+        case
+            when not s.auto_enabled
+                then 'set ENRICHMENT_AUTO_ENABLED=true where the worker runs, or: book-enrichment settings set auto_enabled=true'
+        end
     from enrichment.settings as s
     cross join lateral (
         select count(*) as "rows" from public.enrichment_queue as q where q.is_open and q.wait_reason = 'auto_disabled'
@@ -132,12 +138,15 @@ as $$
             when s.wait_reason = 'no_key' and opted_in.readers = 0 then 'no key, and nobody wants it'
             when s.wait_reason = 'no_key' then format('no key, though readers opted in: %s', opted_in.readers)
             else concat_ws(
-                ', ', 'not asked (' || s.wait_reason || ')', 'until ' || to_char(s.available_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
+                ', ', 'not asked (' || s.wait_reason || ')',
+                'until ' || to_char(s.available_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
                 'last error: ' || p.last_error
             )
         end,
         case s.wait_reason
-            when 'no_key' then case when opted_in.readers > 0 then 'set GOOGLE_BOOKS_API_KEY where the worker runs; without it books keep what Open Library has' end
+            when 'no_key' then case
+                when opted_in.readers > 0 then 'set GOOGLE_BOOKS_API_KEY where the worker runs; without it books keep what Open Library has'
+            end
             when 'bad_key' then 'the provider refuses the key: check GOOGLE_BOOKS_API_KEY and the key''s restrictions'
             when 'quota_zero' then 'the key''s project has no quota: enable the Books API in the Google Cloud console'
             when 'identify' then 'the provider refuses our User-Agent: is the contact an address that works?'
@@ -163,21 +172,27 @@ as $$
     select
         'claims', case when stale."rows" > 0 then 'fail' else 'ok' end,
         case
-            when stale."rows" > 0 then format('claims of workers that are gone: %s, the oldest from %s ago', stale."rows", date_trunc('minute', now() - stale.oldest))
+            when stale."rows" > 0 then format('claims of workers that are gone: %s, the oldest from %s ago', stale."rows", stale.age)
             else 'no claim is held too long'
         end,
-        case when stale."rows" > 0 then 'pg_cron and every worker take them back; where neither runs: select * from reset_stale_enrichment()' end
+        case
+            when stale."rows" > 0
+                then 'pg_cron and every worker take them back; where neither runs: select * from reset_stale_enrichment()'
+        end
     from (
-        select count(*) as "rows", min(q.started_at) as oldest
+        select count(*) as "rows", date_trunc('minute', now() - min(q.started_at)) as age
         from public.enrichment_queue as q
         cross join enrichment.settings as s
-        where q.is_open and q.status = 'in_progress' and q.started_at < now() - make_interval(secs => s.stale_after_seconds) - interval '2 minutes'
+        where q.is_open and q.status = 'in_progress'
+            and q.started_at < now() - make_interval(secs => s.stale_after_seconds) - interval '2 minutes'
     ) as stale
     union all
     select
         'worker', case when due."rows" > 0 and not due.is_busy then 'warn' else 'ok' end,
         case
-            when due."rows" > 0 and not due.is_busy then format('rows that are due and nobody takes: %s, the oldest for %s', due."rows", date_trunc('minute', now() - due.oldest))
+            when due."rows" > 0 and not due.is_busy then format(
+                'rows that are due and nobody takes: %s, the oldest for %s', due."rows", date_trunc('minute', now() - due.oldest)
+            )
             when due."rows" > 0 then format('rows that are due: %s, and a worker is at it', due."rows")
             else 'no row is kept waiting'
         end,
@@ -194,10 +209,16 @@ as $$
     select
         'failures', case when failed."rows" > 0 then 'warn' else 'ok' end,
         case
-            when failed."rows" > 0 then format('rows that failed within a week: %s, most often: %s', failed."rows", coalesce(left(failed.last_error, 300), 'no reason on record'))
+            when failed."rows" > 0 then format(
+                'rows that failed within a week: %s, most often: %s', failed."rows",
+                coalesce(left(failed.last_error, 300), 'no reason on record')
+            )
             else 'no row failed within a week'
         end,
-        case when failed."rows" > 0 then 'book-enrichment enqueue WORK_ID… tries them again; select * from enrichment_queue where status = ''failed'' lists them' end
+        case
+            when failed."rows" > 0 then 'book-enrichment enqueue WORK_ID… tries them again; '
+                || 'select * from enrichment_queue where status = ''failed'' lists them'
+        end
     from (
         select count(*) as "rows", mode() within group (order by q.last_error) as last_error
         from public.enrichment_queue as q
@@ -221,7 +242,8 @@ begin
         format('%s of %s (database_budget_bytes)', pg_size_pretty(db.bytes), pg_size_pretty(kept.database_budget_bytes)),
         case
             when db.bytes > 0.8 * kept.database_budget_bytes
-                then 'lower keep_queue_days and keep_audit_days, then select * from prune_enrichment(); or use a larger plan, and set database_budget_bytes to what it has'
+                then 'lower keep_queue_days and keep_audit_days, then select * from prune_enrichment(); or use a larger plan, '
+                    || 'and set database_budget_bytes to what it has'
         end
     from pg_catalog.pg_database_size(current_database()) as db (bytes);
 
@@ -234,20 +256,28 @@ begin
     end if;
     return query
     select
-        'covers', case when is_public is null then 'fail' when not is_public or stored.bytes > 0.95 * kept.cover_budget_bytes then 'warn' else 'ok' end,
+        'covers',
+        case
+            when is_public is null then 'fail'
+            when not is_public or stored.bytes > 0.95 * kept.cover_budget_bytes then 'warn'
+            else 'ok'
+        end,
         case
             when is_public is null then 'covers are to be stored, and there is no bucket covers'
             when not is_public then 'the bucket covers is not public, so that readers cannot see what is stored'
             else format('stored covers: %s, %s of %s', stored.images, pg_size_pretty(stored.bytes), pg_size_pretty(kept.cover_budget_bytes))
         end,
         case
-            when is_public is null then 'make a public bucket named covers in the dashboard (Storage), or: book-enrichment settings set cover_mode=hotlink'
+            when is_public is null
+                then 'make a public bucket named covers in the dashboard (Storage), or: book-enrichment settings set cover_mode=hotlink'
             when not is_public then 'make it public in the dashboard (Storage)'
-            when stored.bytes > 0.95 * kept.cover_budget_bytes then 'new covers stay hot-linked; raise cover_budget_bytes where there is room'
+            when stored.bytes > 0.95 * kept.cover_budget_bytes
+                then 'new covers stay hot-linked; raise cover_budget_bytes where there is room'
         end;
 exception
     when others then
-        return query select 'covers', 'warn', 'Storage''s tables cannot be read: ' || sqlerrm, 'look in the dashboard whether the bucket covers is there';
+        return query select
+            'covers', 'warn', 'Storage''s tables cannot be read: ' || sqlerrm, 'look in the dashboard whether the bucket covers is there';
 end
 $$;
 comment on function enrichment.health_of_storage() is 'How much room is left for rows, and whether covers that are to be stored have a bucket and room in their budget.';

@@ -37,7 +37,9 @@ returns setof enrichment.health_check
 language sql stable set search_path = ''
 as $$
     with existing (name, digest) as (
-        select format('%s.%s', p.pronamespace::regnamespace, p.proname), md5(p.prosrc || case when p.prosecdef then ' security definer' else '' end)
+        select
+            format('%s.%s', p.pronamespace::regnamespace, p.proname),
+            md5(p.prosrc || case when p.prosecdef then ' security definer' else '' end)
         from pg_catalog.pg_proc as p
         where p.pronamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
         union all
@@ -93,7 +95,9 @@ returns setof enrichment.health_check
 language sql stable set search_path = ''
 as $$
     with missing as (
-        select string_agg(format('%s.%s', wanted.table_name, wanted.column_name), ', ' order by wanted.table_name, wanted.column_name) as names
+        select string_agg(
+            format('%s.%s', wanted.table_name, wanted.column_name), ', ' order by wanted.table_name, wanted.column_name
+        ) as names
         from enrichment.host_columns() as wanted
         where not exists (
             select 1 from pg_catalog.pg_attribute as a
@@ -140,7 +144,8 @@ as $$
         where p.pronamespace = 'enrichment'::regnamespace or (
             p.pronamespace = 'public'::regnamespace and exists (
                 select from pg_catalog.pg_proc as twin
-                where twin.pronamespace = 'enrichment'::regnamespace and twin.proname = p.proname || '_impl' and twin.proargtypes = p.proargtypes
+                where twin.pronamespace = 'enrichment'::regnamespace and twin.proname = p.proname || '_impl'
+                    and twin.proargtypes = p.proargtypes
             )
         )
     ),
@@ -163,7 +168,8 @@ as $$
         where p.polname not in ('enrichment_queue_of_own_library', 'enrichment_audit_log_of_own_library')
         union all
         select 'closed to everybody', f.name from functions as f
-        where f.is_verb and not has_function_privilege('service_role', f.oid, 'execute') and not has_function_privilege('authenticated', f.oid, 'execute')
+        where f.is_verb and not has_function_privilege('service_role', f.oid, 'execute')
+            and not has_function_privilege('authenticated', f.oid, 'execute')
         union all
         select 'closed to readers', 'schema enrichment' where not has_schema_privilege('authenticated', 'enrichment', 'usage')
         union all
@@ -193,7 +199,8 @@ as $$
             then 'permission denied for function is_on_own_shelf'
         else (
             select case
-                when not has_column_privilege('authenticated', wanted.relation, 'id', 'select') then 'permission denied for table ' || wanted.name
+                when not has_column_privilege('authenticated', wanted.relation, 'id', 'select')
+                    then 'permission denied for table ' || wanted.name
                 else format('the policy %s_of_own_library on %s is gone, or another', wanted.name, wanted.name)
             end
             from unnest(array['enrichment_queue', 'enrichment_audit_log']) as named (name)

@@ -56,7 +56,8 @@ returns setof enrichment.provider_state
 language sql stable security definer set search_path = ''
 as $$
     select
-        p.provider, p.is_enabled, s.wait_reason, nullif(s.available_at, 'infinity'), s.tokens, p.rate_per_second, p.burst_size, s.used_today,
+        p.provider, p.is_enabled, s.wait_reason, nullif(s.available_at, 'infinity'), s.tokens, p.rate_per_second, p.burst_size,
+        s.used_today,
         p.daily_limit, p.daily_reserve, p.failures, p.last_error
     from enrichment.provider_states as s
     join enrichment.providers as p on p.provider = s.provider
@@ -81,7 +82,9 @@ as $$
 
     select
         n.next_attempt_after,
-        case when n.next_attempt_after is not null then round(greatest(extract(epoch from n.next_attempt_after - clock_timestamp()), 0), 3) end,
+        case
+            when n.next_attempt_after is not null then round(greatest(extract(epoch from n.next_attempt_after - clock_timestamp()), 0), 3)
+        end,
         n.wait_reason,
         (select count(*)::integer from open_rows as o where o.status = 'pending'),
         (select count(*)::integer from open_rows as o where o.status = 'in_progress')

@@ -128,10 +128,13 @@ exception
     when check_violation then
         get stacked diagnostics broken_rule = constraint_name;
         perform enrichment.refuse(
-            'PT422', 'a setting cannot take that value: ' || enrichment.setting_rule(broken_rule), 'call configure_enrichment() for what each setting means'
+            'PT422', 'a setting cannot take that value: ' || enrichment.setting_rule(broken_rule),
+            'call configure_enrichment() for what each setting means'
         );
     when not_null_violation or data_exception then
-        perform enrichment.refuse('PT422', 'a setting cannot take that value: ' || sqlerrm, 'call configure_enrichment() for what each setting means');
+        perform enrichment.refuse(
+            'PT422', 'a setting cannot take that value: ' || sqlerrm, 'call configure_enrichment() for what each setting means'
+        );
 end
 $$;
 
@@ -342,6 +345,31 @@ comment on column enrichment.field_lock.edition_id is 'Null: it is a field of th
 
 comment on column enrichment.field_lock.field is 'work.cover_url, edition.publisher …';
 
+create or replace function enrichment.refuse_unknown_fields(work_id uuid, fields text[], edition_id uuid)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if not exists (select 1 from public.works as w where w.id = refuse_unknown_fields.work_id) then
+        perform enrichment.refuse('PT404', format('no work %s', refuse_unknown_fields.work_id), 'work_id is an id of public.works');
+    end if;
+    perform enrichment.refuse_foreign_work(refuse_unknown_fields.work_id);
+    if exists (
+        select 1 from unnest(refuse_unknown_fields.fields) as f
+        where f is null or not enrichment.current_values(null::public.works, null::public.editions) ? f
+            or (f like 'edition.%' and not exists (
+                select 1 from public.editions as e
+                where e.id = refuse_unknown_fields.edition_id and e.work_id = refuse_unknown_fields.work_id
+            ))
+    ) then
+        perform enrichment.refuse(
+            'PT422', 'a field has no such name, or its edition is not one of this work',
+            'use work.cover_url, edition.publisher …; edition fields need edition_id'
+        );
+    end if;
+end
+$$;
+
 create function enrichment.details_of_candidate(match_details jsonb, provider text, work_key text)
 returns jsonb
 language plpgsql immutable set search_path = ''
@@ -404,7 +432,8 @@ as $$
     )
     select
         b.id, b.work_id, b.edition_id, b.import_id, write_values.action, c.provider,
-        c.source_record || jsonb_build_object('work_key', c.work_key), c.confidence, c.fields, c.previous, enrichment.details_of_candidate(b.match_details, c.provider, c.work_key), write_values.actor
+        c.source_record || jsonb_build_object('work_key', c.work_key), c.confidence, c.fields, c.previous,
+        enrichment.details_of_candidate(b.match_details, c.provider, c.work_key), write_values.actor
     from before as b
     join changes as c on c.queue_id = b.id
     cross join filled
@@ -957,6 +986,17 @@ as $$
                 and f.field = v.key and f.provider = b.provider and f.candidate_key = b.work_key
         )
     order by b.queue_id, v.key, case when b.is_rival then b.place end, b.place
+$$;
+
+create or replace function enrichment.json_key(value jsonb)
+returns text
+language plpgsql immutable parallel safe set search_path = ''
+as $$
+begin
+    return case
+        when jsonb_typeof(json_key.value) = 'string' and json_key.value #>> '{}' ~ '^[!-;=?-~]{1,64}$' then json_key.value #>> '{}'
+    end;
+end
 $$;
 
 comment on function enrichment.read_record(text, text, jsonb) is
@@ -2370,6 +2410,26 @@ begin
 end
 $$;
 
+create or replace function enrichment.logged_writes(queue_ids uuid[], import_id uuid, work_ids uuid[])
+returns setof public.enrichment_audit_log
+language sql stable set search_path = ''
+as $$
+    select a.*
+    from public.enrichment_audit_log as a
+    where a.enrichment_queue_id = any(logged_writes.queue_ids) and a.action in ('auto_applied', 'approved')
+        and (a.match_details ? 'storage_path') is not true
+    union all
+    select a.*
+    from public.enrichment_audit_log as a
+    where a.work_id = any(logged_writes.work_ids) and a.import_id = logged_writes.import_id and a.enrichment_queue_id is null
+        and a.action = 'auto_applied' and (a.match_details ? 'storage_path') is not true
+        and not exists (
+            select 1 from public.enrichment_audit_log as u
+            where u.work_id = a.work_id and u.import_id = a.import_id and u.enrichment_queue_id is null and u.action = 'undone'
+                and u.id > a.id
+        )
+$$;
+
 create or replace function enrichment.restore_values(written enrichment.written_value[])
 returns void
 language plpgsql set search_path = ''
@@ -2549,18 +2609,18 @@ begin
 end
 $$;
 
-create function enrichment.lock_import_rows(import_id uuid)
+create function enrichment.hold_import_rows(import_id uuid)
 returns uuid[]
 language plpgsql set search_path = ''
 as $$
 declare
-    locked_ids uuid[];
+    held uuid[];
 begin
     with locked as (
         select q.id
         from public.enrichment_queue as q
-        where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = lock_import_rows.import_id)
-            and q.import_id = lock_import_rows.import_id and q.undone_at is null and case q.status
+        where q.id in (select r.queue_id from enrichment.import_rows as r where r.import_id = hold_import_rows.import_id)
+            and q.import_id = hold_import_rows.import_id and q.undone_at is null and case q.status
                 when 'in_progress' then false
                 when 'pending' then q.trigger_source = 'post_import'
                 when 'needs_review' then true
@@ -2571,13 +2631,17 @@ begin
         for update
     )
 
-    select coalesce(array_agg(l.id), '{}') into locked_ids from locked as l;
-    return locked_ids;
+    select coalesce(array_agg(l.id), '{}') into held from locked as l;
+    -- Those not begun yet would fill the books after all. They take the way of a claim that finds nothing.
+    update public.enrichment_queue as q
+    set status = 'in_progress', claim_token = gen_random_uuid(), claimed_by = 'undo_import', wait_reason = null, started_at = now()
+    where q.id = any(held) and q.status = 'pending';
+    return held;
 end
 $$;
 
-comment on function enrichment.lock_import_rows(uuid) is
-'Locks up to 1,000 queue rows of an import that an undo takes back: not those a worker has in hand, nor those that were asked for again.';
+comment on function enrichment.hold_import_rows(uuid) is
+'Locks up to 1,000 queue rows of an import that an undo takes back, and claims those that are pending: not those a worker has in hand, nor those that were asked for again.';
 
 create function enrichment.filled_works(import_id uuid, queue_ids uuid[])
 returns uuid[]
@@ -2622,12 +2686,7 @@ declare
     lines integer;
 begin
     perform enrichment.refuse_foreign_import(undo_import_impl.import_id);
-    held := enrichment.lock_import_rows(undo_import_impl.import_id);
-    -- Those not begun yet would fill the books after all. They take the way of a claim that finds nothing.
-    update public.enrichment_queue as q
-    set status = 'in_progress', claim_token = gen_random_uuid(), claimed_by = 'undo_import', wait_reason = null, started_at = now()
-    where q.id = any(held) and q.status = 'pending';
-
+    held := enrichment.hold_import_rows(undo_import_impl.import_id);
     return query
     select o.*
     from enrichment.undo_rows(
@@ -2715,7 +2774,9 @@ begin
     where w.id in (select r.work_id from enrichment.import_rows as r where r.import_id = fill_from_import.import_id and r.outcome is null)
     order by w.id for no key update;
     perform 1 from public.editions as e
-    where e.id in (select r.edition_id from enrichment.import_rows as r where r.import_id = fill_from_import.import_id and r.outcome is null)
+    where e.id in (
+        select r.edition_id from enrichment.import_rows as r where r.import_id = fill_from_import.import_id and r.outcome is null
+    )
     order by e.id for no key update;
 
     with offered as materialized (select v.* from enrichment.imported_values(fill_from_import.import_id) as v),
@@ -2729,7 +2790,9 @@ begin
         returning f.entity_id, f.field
     )
 
-    select array_agg(row(o.*)::enrichment.imported_value) into accepted from offered as o join remembered as r using (entity_id, field);
+    select array_agg(row(o.*)::enrichment.imported_value) into accepted
+    from offered as o
+    where (o.entity_id, o.field) in (select r.entity_id, r.field from remembered as r);
 
     perform enrichment.fill_fields(array(select row(a.entity_id, a.field, a.value)::enrichment.field_value from unnest(accepted) as a));
 
@@ -3416,12 +3479,12 @@ $$;
 comment on function enrichment.postpone_covers(timestamptz, text) is 'Up to 1,000 covers that are due wait until then, for that reason.';
 
 create function enrichment.room_for_covers()
-returns bigint
+returns integer
 language plpgsql stable set search_path = ''
 as $$
 begin
     return (
-        select (s.cover_budget_bytes - u.bytes) / s.cover_image_bytes - under_way."rows"
+        select ((s.cover_budget_bytes - u.bytes) / s.cover_image_bytes - under_way."rows")::integer
         from enrichment.settings as s
         cross join enrichment.cover_storage as u
         cross join lateral (
@@ -3464,7 +3527,7 @@ begin
         perform enrichment.postpone_covers(gate.available_at, gate.wait_reason);
         return;
     end if;
-    batch := least(batch, enrichment.room_for_covers());
+    batch := least(batch, enrichment.room_for_covers())::integer;
     if batch < 1 then
         return;
     end if;
@@ -3923,7 +3986,9 @@ begin
             when 'switched off' then 'select cron.alter_job(jobid, active => true) from cron.job where jobname = ' || quote_literal(j.name)
             when 'failed' then 'call it by hand as its command in cron.job does, and see what it says'
             when 'late' then 'a project that was paused is restarted in the dashboard, and pg_cron with it'
-            when 'never' then case when j.lateness < '1 day' then 'look again in a minute; later: is pg_cron running? A restart of the project starts it' end
+            when 'never' then case
+                when j.lateness < '1 day' then 'look again in a minute; later: is pg_cron running? A restart of the project starts it'
+            end
         end
     from enrichment.job_findings() as j
     order by j.lateness, j.name desc;
@@ -3951,7 +4016,8 @@ as $$
         end,
         case
             when s.contact is null or s.contact ~* '@example\.(com|net|org)$'
-                then 'set ENRICHMENT_CONTACT where the worker runs, or: book-enrichment settings set contact=…, to an address or page of yours: it names you to Open Library'
+                then 'set ENRICHMENT_CONTACT where the worker runs, or: book-enrichment settings set contact=…, '
+                    || 'to an address or page of yours: it names you to Open Library'
         end
     from enrichment.settings as s
     union all
@@ -3962,11 +4028,118 @@ as $$
             when s.auto_enabled then 'imports are worked on by themselves'
             else format('auto_enabled is off: what imports bring waits (rows by now: %s), what a person asks for runs', waiting."rows")
         end,
-        case when not s.auto_enabled then 'set ENRICHMENT_AUTO_ENABLED=true where the worker runs, or: book-enrichment settings set auto_enabled=true' end
+        case
+            when not s.auto_enabled
+                then 'set ENRICHMENT_AUTO_ENABLED=true where the worker runs, or: book-enrichment settings set auto_enabled=true'
+        end
     from enrichment.settings as s
     cross join lateral (
         select count(*) as "rows" from public.enrichment_queue as q where q.is_open and q.wait_reason = 'auto_disabled'
     ) as waiting
+$$;
+
+create or replace function enrichment.health_of_providers()
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    select
+        'provider ' || s.provider,
+        case
+            when s.wait_reason in ('bad_key', 'quota_zero', 'identify', 'unknown_location') then 'fail'
+            when s.wait_reason in ('breaker', 'retry_after', 'daily') or (s.wait_reason = 'no_key' and opted_in.readers > 0) then 'warn'
+            else 'ok'
+        end,
+        case
+            when s.wait_reason is null or s.wait_reason = 'rate' then 'may be asked'
+            when s.wait_reason = 'disabled' then 'switched off'
+            when s.wait_reason = 'no_key' and opted_in.readers = 0 then 'no key, and nobody wants it'
+            when s.wait_reason = 'no_key' then format('no key, though readers opted in: %s', opted_in.readers)
+            else concat_ws(
+                ', ', 'not asked (' || s.wait_reason || ')',
+                'until ' || to_char(s.available_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'),
+                'last error: ' || p.last_error
+            )
+        end,
+        case s.wait_reason
+            when 'no_key' then case
+                when opted_in.readers > 0 then 'set GOOGLE_BOOKS_API_KEY where the worker runs; without it books keep what Open Library has'
+            end
+            when 'bad_key' then 'the provider refuses the key: check GOOGLE_BOOKS_API_KEY and the key''s restrictions'
+            when 'quota_zero' then 'the key''s project has no quota: enable the Books API in the Google Cloud console'
+            when 'identify' then 'the provider refuses our User-Agent: is the contact an address that works?'
+            when 'unknown_location' then 'set ENRICHMENT_GOOGLE_BOOKS_COUNTRY to the two letters of your country'
+            when 'breaker' then 'nothing: it failed several times and is tried again by itself'
+            when 'retry_after' then 'nothing: it asked for a pause and is tried again by itself'
+            when 'daily' then 'nothing: its calls of today are spent, it is asked again tomorrow'
+        end
+    from enrichment.provider_states as s
+    join enrichment.providers as p on p.provider = s.provider
+    cross join lateral (
+        select count(*) as readers from public.users as u where p.needs_opt_in and to_jsonb(u) ->> 'enable_google_books' = 'true'
+    ) as opted_in
+    where s.wait_reason is distinct from 'no_contact'
+    order by s."position"
+$$;
+
+create or replace function enrichment.health_of_queue()
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    select
+        'claims', case when stale."rows" > 0 then 'fail' else 'ok' end,
+        case
+            when stale."rows" > 0 then format('claims of workers that are gone: %s, the oldest from %s ago', stale."rows", stale.age)
+            else 'no claim is held too long'
+        end,
+        case
+            when stale."rows" > 0
+                then 'pg_cron and every worker take them back; where neither runs: select * from reset_stale_enrichment()'
+        end
+    from (
+        select count(*) as "rows", date_trunc('minute', now() - min(q.started_at)) as age
+        from public.enrichment_queue as q
+        cross join enrichment.settings as s
+        where q.is_open and q.status = 'in_progress'
+            and q.started_at < now() - make_interval(secs => s.stale_after_seconds) - interval '2 minutes'
+    ) as stale
+    union all
+    select
+        'worker', case when due."rows" > 0 and not due.is_busy then 'warn' else 'ok' end,
+        case
+            when due."rows" > 0 and not due.is_busy then format(
+                'rows that are due and nobody takes: %s, the oldest for %s', due."rows", date_trunc('minute', now() - due.oldest)
+            )
+            when due."rows" > 0 then format('rows that are due: %s, and a worker is at it', due."rows")
+            else 'no row is kept waiting'
+        end,
+        case when due."rows" > 0 and not due.is_busy then 'start one: book-enrichment run' end
+    from (
+        select
+            count(*) filter (where q.status = 'pending' and q.next_attempt_after < now() - interval '10 minutes') as "rows",
+            min(q.next_attempt_after) filter (where q.status = 'pending') as oldest,
+            coalesce(bool_or(q.started_at > now() - interval '10 minutes'), false) as is_busy
+        from public.enrichment_queue as q
+        where q.is_open or q.finished_at > now() - interval '10 minutes'
+    ) as due
+    union all
+    select
+        'failures', case when failed."rows" > 0 then 'warn' else 'ok' end,
+        case
+            when failed."rows" > 0 then format(
+                'rows that failed within a week: %s, most often: %s', failed."rows",
+                coalesce(left(failed.last_error, 300), 'no reason on record')
+            )
+            else 'no row failed within a week'
+        end,
+        case
+            when failed."rows" > 0 then 'book-enrichment enqueue WORK_ID… tries them again; '
+                || 'select * from enrichment_queue where status = ''failed'' lists them'
+        end
+    from (
+        select count(*) as "rows", mode() within group (order by q.last_error) as last_error
+        from public.enrichment_queue as q
+        where q.finished_at > now() - interval '7 days' and q.status = 'failed'
+    ) as failed
 $$;
 
 create or replace function enrichment.health_of_storage()
@@ -3984,7 +4157,8 @@ begin
         format('%s of %s (database_budget_bytes)', pg_size_pretty(db.bytes), pg_size_pretty(kept.database_budget_bytes)),
         case
             when db.bytes > 0.8 * kept.database_budget_bytes
-                then 'lower keep_queue_days and keep_audit_days, then select * from prune_enrichment(); or use a larger plan, and set database_budget_bytes to what it has'
+                then 'lower keep_queue_days and keep_audit_days, then select * from prune_enrichment(); or use a larger plan, '
+                    || 'and set database_budget_bytes to what it has'
         end
     from pg_catalog.pg_database_size(current_database()) as db (bytes);
 
@@ -3997,21 +4171,63 @@ begin
     end if;
     return query
     select
-        'covers', case when is_public is null then 'fail' when not is_public or stored.bytes > 0.95 * kept.cover_budget_bytes then 'warn' else 'ok' end,
+        'covers',
+        case
+            when is_public is null then 'fail'
+            when not is_public or stored.bytes > 0.95 * kept.cover_budget_bytes then 'warn'
+            else 'ok'
+        end,
         case
             when is_public is null then 'covers are to be stored, and there is no bucket covers'
             when not is_public then 'the bucket covers is not public, so that readers cannot see what is stored'
             else format('stored covers: %s, %s of %s', stored.images, pg_size_pretty(stored.bytes), pg_size_pretty(kept.cover_budget_bytes))
         end,
         case
-            when is_public is null then 'make a public bucket named covers in the dashboard (Storage), or: book-enrichment settings set cover_mode=hotlink'
+            when is_public is null
+                then 'make a public bucket named covers in the dashboard (Storage), or: book-enrichment settings set cover_mode=hotlink'
             when not is_public then 'make it public in the dashboard (Storage)'
-            when stored.bytes > 0.95 * kept.cover_budget_bytes then 'new covers stay hot-linked; raise cover_budget_bytes where there is room'
+            when stored.bytes > 0.95 * kept.cover_budget_bytes
+                then 'new covers stay hot-linked; raise cover_budget_bytes where there is room'
         end;
 exception
     when others then
-        return query select 'covers', 'warn', 'Storage''s tables cannot be read: ' || sqlerrm, 'look in the dashboard whether the bucket covers is there';
+        return query select
+            'covers', 'warn', 'Storage''s tables cannot be read: ' || sqlerrm, 'look in the dashboard whether the bucket covers is there';
 end
+$$;
+
+create or replace function enrichment.health_of_objects(objects jsonb)
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    with existing (name, digest) as (
+        select
+            format('%s.%s', p.pronamespace::regnamespace, p.proname),
+            md5(p.prosrc || case when p.prosecdef then ' security definer' else '' end)
+        from pg_catalog.pg_proc as p
+        where p.pronamespace in ('enrichment'::regnamespace, 'public'::regnamespace)
+        union all
+        select format('%s %s.%s', case c.relkind when 'v' then 'view' else 'index' end, c.relnamespace::regnamespace, c.relname), ''
+        from pg_catalog.pg_class as c
+        where c.relnamespace in ('enrichment'::regnamespace, 'public'::regnamespace) and c.relkind in ('v', 'i')
+        union all
+        select 'trigger ' || t.tgname, '' from pg_catalog.pg_trigger as t where t.tgenabled <> 'D'
+        union all
+        select 'policy ' || p.polname, '' from pg_catalog.pg_policy as p
+    ),
+
+    changed as (
+        select string_agg(wanted.key, ', ' order by wanted.key) as names
+        from jsonb_each_text(health_of_objects.objects) as wanted
+        where not exists (select 1 from existing as e where e.name = wanted.key and e.digest = wanted.value)
+    )
+
+    select
+        'functions', case when c.names is null then 'ok' else 'warn' end,
+        case when c.names is null then 'as released' else 'changed by hand, or missing: ' || c.names end,
+        case when c.names is not null then 'book-enrichment migrate --restore makes them as released; what you changed is lost then' end
+    from changed as c
+    where health_of_objects.objects <> '{}'
 $$;
 
 create or replace function enrichment.host_columns()
@@ -4033,6 +4249,108 @@ as $$
     cross join lateral unnest(string_to_array(expected.column_names, ' ')) as column_name
     union all
     select f.table_name, f.column_name from enrichment.fields() as f
+$$;
+
+create or replace function enrichment.health_of_host()
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    with missing as (
+        select string_agg(
+            format('%s.%s', wanted.table_name, wanted.column_name), ', ' order by wanted.table_name, wanted.column_name
+        ) as names
+        from enrichment.host_columns() as wanted
+        where not exists (
+            select 1 from pg_catalog.pg_attribute as a
+            where a.attrelid = to_regclass('public.' || wanted.table_name) and a.attname = wanted.column_name and not a.attisdropped
+        )
+    )
+
+    select
+        'library', case when m.names is null then 'ok' else 'fail' end,
+        case when m.names is null then 'every column we read or write is there' else 'not there any more: ' || m.names end,
+        case when m.names is not null then 'imports, sweep and worker fail without: bring them back, under these names' end
+    from missing as m
+$$;
+
+create or replace function enrichment.health_of_rights()
+returns setof enrichment.health_check
+language sql stable set search_path = ''
+as $$
+    with functions as (
+        select p.oid, p.oid::regprocedure::text as name, p.pronamespace = 'public'::regnamespace as is_verb, p.proconfig
+        from pg_catalog.pg_proc as p
+        where p.pronamespace = 'enrichment'::regnamespace or (
+            p.pronamespace = 'public'::regnamespace and exists (
+                select from pg_catalog.pg_proc as twin
+                where twin.pronamespace = 'enrichment'::regnamespace and twin.proname = p.proname || '_impl'
+                    and twin.proargtypes = p.proargtypes
+            )
+        )
+    ),
+
+    tables as (
+        select c.oid, c.oid::regclass::text as name
+        from pg_catalog.pg_class as c
+        where c.relkind in ('r', 'v') and (
+            c.relnamespace = 'enrichment'::regnamespace
+            or c.oid in (to_regclass('public.enrichment_queue'), to_regclass('public.enrichment_audit_log'))
+        )
+    ),
+
+    wrong (what, name) as (
+        select 'open to visitors', f.name from functions as f where has_function_privilege('anon', f.oid, 'execute')
+        union all
+        select 'open to visitors', t.name from tables as t where has_any_column_privilege('anon', t.oid, 'select, insert, update')
+        union all
+        select 'opened by a policy', p.polname::text from pg_catalog.pg_policy as p join tables as t on t.oid = p.polrelid
+        where p.polname not in ('enrichment_queue_of_own_library', 'enrichment_audit_log_of_own_library')
+        union all
+        select 'closed to everybody', f.name from functions as f
+        where f.is_verb and not has_function_privilege('service_role', f.oid, 'execute')
+            and not has_function_privilege('authenticated', f.oid, 'execute')
+        union all
+        select 'closed to readers', 'schema enrichment' where not has_schema_privilege('authenticated', 'enrichment', 'usage')
+        union all
+        select 'without search_path', f.name from functions as f where not coalesce(f.proconfig @> array['search_path=""'], false)
+    ),
+
+    told as (
+        select string_agg(w.what || ': ' || w.names, '; ' order by w.what) as message
+        from (select wrong.what, string_agg(wrong.name, ', ' order by wrong.name) as names from wrong group by wrong.what) as w
+    )
+
+    select
+        'rights', case when told.message is null then 'ok' else 'fail' end,
+        coalesce(told.message, 'visitors may do nothing, every verb is somebody''s'),
+        case when told.message is not null then 'book-enrichment migrate --restore; a policy of your own: drop it' end
+    from told
+$$;
+
+create or replace function enrichment.reader_obstacle()
+returns text
+language sql stable set search_path = ''
+as $$
+    select case
+        when not has_function_privilege('authenticated', 'enrichment.is_on_own_shelf(uuid)', 'execute')
+            then 'permission denied for function is_on_own_shelf'
+        else (
+            select case
+                when not has_column_privilege('authenticated', wanted.relation, 'id', 'select')
+                    then 'permission denied for table ' || wanted.name
+                else format('the policy %s_of_own_library on %s is gone, or another', wanted.name, wanted.name)
+            end
+            from unnest(array['enrichment_queue', 'enrichment_audit_log']) as named (name)
+            cross join lateral (select named.name, to_regclass('public.' || named.name) as relation) as wanted
+            where not has_column_privilege('authenticated', wanted.relation, 'id', 'select') or not exists (
+                select from pg_catalog.pg_policy as p
+                where p.polrelid = wanted.relation and p.polname = wanted.name || '_of_own_library' and p.polcmd = 'r'
+                    and p.polroles = array['authenticated'::regrole::oid]
+                    and pg_get_expr(p.polqual, p.polrelid) = 'enrichment.is_on_own_shelf(work_id)'
+            )
+            limit 1
+        )
+    end
 $$;
 
 create function enrichment.jobs()
@@ -4106,6 +4424,47 @@ comment on column enrichment.state_count.wait_reason is 'Null: they do not wait.
 comment on column enrichment.state_count.oldest is 'When the oldest was made.';
 
 comment on column enrichment.state_count.until is 'When the first of them is due. Null: once a setting changes, or they do not wait.';
+
+create or replace function enrichment.enrichment_providers_impl()
+returns setof enrichment.provider_state
+language sql stable security definer set search_path = ''
+as $$
+    select
+        p.provider, p.is_enabled, s.wait_reason, nullif(s.available_at, 'infinity'), s.tokens, p.rate_per_second, p.burst_size,
+        s.used_today,
+        p.daily_limit, p.daily_reserve, p.failures, p.last_error
+    from enrichment.provider_states as s
+    join enrichment.providers as p on p.provider = s.provider
+    order by p."position"
+$$;
+
+create or replace function enrichment.enrichment_due_impl()
+returns setof enrichment.due
+language sql stable security definer set search_path = ''
+as $$
+    with open_rows as (
+        select q.status, q.next_attempt_after, q.wait_reason from public.enrichment_queue as q where q.is_open
+    ),
+
+    next_row as (
+        select o.next_attempt_after, o.wait_reason
+        from open_rows as o
+        where o.status = 'pending' and o.next_attempt_after < 'infinity'
+        order by o.next_attempt_after
+        limit 1
+    )
+
+    select
+        n.next_attempt_after,
+        case
+            when n.next_attempt_after is not null then round(greatest(extract(epoch from n.next_attempt_after - clock_timestamp()), 0), 3)
+        end,
+        n.wait_reason,
+        (select count(*)::integer from open_rows as o where o.status = 'pending'),
+        (select count(*)::integer from open_rows as o where o.status = 'in_progress')
+    from (select) as always
+    left join next_row as n on true
+$$;
 
 comment on type enrichment.pruned is 'How much of one kind was removed by age.';
 
@@ -4348,12 +4707,12 @@ revoke all on function
     enrichment.fields(),
     enrichment.fill_fields(enrichment.field_value[]),
     enrichment.filled_works(uuid, uuid[]),
+    enrichment.hold_import_rows(uuid),
     enrichment.hurry_open_rows(uuid[], uuid[], enrichment.trigger_source, uuid, integer, boolean),
     enrichment.imported_values(uuid),
     enrichment.job_findings(),
     enrichment.jobs(),
     enrichment.known_misses(uuid[]),
-    enrichment.lock_import_rows(uuid),
     enrichment.lookups_to_come(uuid[], enrichment.offered_value[]),
     enrichment.offers_by_row(enrichment.offered_value[]),
     enrichment.one_line_title(text, text),
@@ -4382,4 +4741,4 @@ from public, anon, authenticated, service_role;
 reset check_function_bodies;
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(3, '20261128041954_write_shapes_once', '38540d7e262d9255fb7e2c6a894ce59dcaec4c170b40b467f1e9a048cf5aa9f1', 1, '{}');
+(3, '20261128042423_write_shapes_once', 'aa5f1f553e6d9827ad688e9d3bc42fe9208cf4d13ca9b1e3053fda2467ac10ed', 1, '{}');
