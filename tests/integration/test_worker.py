@@ -154,10 +154,10 @@ async def test_a_contact_that_is_set_meanwhile_is_used_at_once(settings, add_boo
     """The rows that waited for it wake the worker; it is not paused for having had none."""
     await add_books()
     async with open_worker(without_contact(settings)) as worker, running(worker):
-        await eventually(lambda: worker.tally.wait_reason == "no_contact" or worker.tally.pending == 4)
+        await eventually(lambda: worker.stats.wait_reason == "no_contact" or worker.stats.pending == 4)
         assert library.calls == []
         await configure(connect, contact="shelf@readers.dev")
-        await eventually(lambda: worker.tally.covers == 4)
+        await eventually(lambda: worker.stats.covers == 4)
     assert all("shelf@readers.dev" in call["user_agent"] for call in library.calls)
 
 

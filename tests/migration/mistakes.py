@@ -34,7 +34,7 @@ MISTAKES = {
         decisions.an_old_claim_is_given_back,
     ),
     "failed rows are tried again": (
-        "alter table public.enrichment_queue disable trigger queue_rows_follow_transitions;"
+        "alter table public.enrichment_queue disable trigger queue_rows_follow_the_arrows;"
         " update public.enrichment_queue set status = 'pending', finished_at = null, wait_reason = 'queued',"
         " attempt_count = 0 where status = 'failed'",
         decisions.what_failed_is_asked_for_anew,
@@ -147,7 +147,7 @@ MISTAKES = {
         decisions.the_database_refuses_what_must_not_be,
     ),
     "the transitions are lost": (
-        "drop trigger queue_rows_follow_transitions on public.enrichment_queue",
+        "drop trigger queue_rows_follow_the_arrows on public.enrichment_queue",
         decisions.the_database_refuses_what_must_not_be,
     ),
     "a row waits in silence": (

@@ -27,6 +27,8 @@ TABLES = (
     "public.external_ids",
     "public.library_items",
 )
+TAKEN_AWAY = {"enrichment.stored_covers": {"content_type"}}
+"""Columns that a later release is without: they said the same of every row, and nothing read them."""
 MAY_GROW = ("enrichment.providers",)
 """A later release may know more providers; nothing else gains a row by being upgraded."""
 
@@ -43,7 +45,10 @@ def assert_rows_are_kept(before: Snapshot, after: Snapshot) -> None:
     """Each old row is still there, with the value it had in each of its old columns; new columns may have
     come. Says of the first row that is gone, which row of now is nearest to it."""
     for table, rows in before.items():
-        for row in rows:
+        for whole in rows:
+            row = {
+                column: value for column, value in whole.items() if column not in TAKEN_AWAY.get(table, ())
+            }
             if not any(row.items() <= now.items() for now in after[table]):
                 raise AssertionError(f"{table}: {_what_became_of(row, after[table])}")
         if table not in MAY_GROW:

@@ -15,6 +15,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from book_enrichment.fields import read_registry
+
 SQL = files("book_enrichment") / "sql"
 BASELINE = "20260220120000_add_enrichment_queue"
 
@@ -119,14 +121,14 @@ def schema_files() -> dict[str, str]:
 
 
 def host_columns() -> list[tuple[str, str]]:
-    """The columns of the library's tables that we read or write, as the function of that name lists them,
-    but for the three we add to works."""
+    """The columns of the library's tables that we read or write, as the function of that name lists them, but
+    for the three we add to works."""
+    filled = [(f"{row['field'].partition('.')[0]}s", row["column"]) for row in read_registry()]
     listed = re.findall(
         r"^        \('(\w+)', '([a-z0-9_ ]+)'\)", schema_files()["80_operating/installation"], re.MULTILINE
     )
-    return [
-        (table, column) for table, columns in listed for column in columns.split() if "enrich" not in column
-    ]
+    read = [(table, column) for table, columns in listed for column in columns.split()]
+    return [(table, column) for table, column in read if "enrich" not in column] + filled
 
 
 def definition() -> str:
