@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 STACK := $(PYTHON) supabase/local/commands.py
 CHECKS := $(PYTHON) supabase/local/checks.py
-WITH_STAND_INS := PYTHONPATH=supabase/local:tests/stand_ins $(PYTHON)
+WITH_STAND_INS := PYTHONPATH=supabase/local:tests/stand_ins:tests/demo $(PYTHON)
 export DO_NOT_TRACK := 1
 export SUPABASE_NO_UPDATE_NOTIFIER := 1
 
@@ -64,15 +64,15 @@ generated: venv ## write the schema files that come from the lists in supabase/d
 
 demo: venv ## twenty books get their covers (LIVE=1 asks the real providers, JSON=path writes the result)
 	@$(STACK) guard
-	@$(WITH_STAND_INS) supabase/local/demo.py $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(JSON),--json "$(JSON)")
+	@$(WITH_STAND_INS) tests/demo/demo.py $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(JSON),--json "$(JSON)")
 
 serve: venv ## try the page: prints a link that signs a reader with twenty books in (PORT=8000, FRESH=1 begins anew, LIVE=1)
 	@$(STACK) guard
-	@$(WITH_STAND_INS) supabase/local/serve.py $(if $(PORT),--port $(PORT)) $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(filter-out 0 no false,$(FRESH)),--fresh)
+	@$(WITH_STAND_INS) tests/demo/serve.py $(if $(PORT),--port $(PORT)) $(if $(filter-out 0 no false,$(LIVE)),--live) $(if $(filter-out 0 no false,$(FRESH)),--fresh)
 
 screenshots: venv ## draw the page for the README, on a phone and a desk, light and dark
 	@$(STACK) guard
-	@$(WITH_STAND_INS) supabase/local/screenshots.py
+	@$(WITH_STAND_INS) tests/demo/screenshots.py
 
 test: venv ## lint, pgTAP on Postgres 15 and 17, and pytest, in databases of their own; all of them, even if one fails
 	@$(STACK) guard

@@ -19,7 +19,7 @@ from book_enrichment.imports.uploads import Uploads, UploadUnderWay
 
 from .conftest import Reader, eventually
 
-DEMO = (Path(__file__).parents[2] / "supabase/local/demo.csv").read_bytes()
+DEMO = (Path(__file__).parents[2] / "tests/demo/demo.csv").read_bytes()
 HEADER = "Book Id,Title,Author,ISBN,ISBN13,My Rating,Exclusive Shelf,Date Added,Bookshelves,Number of Pages"
 
 

@@ -217,7 +217,7 @@ async def test_a_library_that_is_down_costs_no_attempt(worker, add_books, queue,
 
 async def test_the_breaker_ends_the_calls(worker, add_books, library, monkeypatch) -> None:
     """After five failures in a row nobody calls for a minute."""
-    monkeypatch.setattr("book_enrichment.work.lookups.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("book_enrichment.work.leases.RETRY_SECONDS", 0.1)
     library.misbehave(open_library.canned(500, {"error": "down"}), times=50)
     await add_books()
     await worker.run(drain=True, patience=5)
@@ -246,7 +246,7 @@ async def test_what_was_refused_in_person_pauses_the_library(worker, add_books, 
 
 async def test_after_the_outage_the_rows_finish(worker, add_books, queue, library, monkeypatch) -> None:
     """Nothing has to be asked for again by hand."""
-    monkeypatch.setattr("book_enrichment.work.lookups.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("book_enrichment.work.leases.RETRY_SECONDS", 0.1)
     library.misbehave(open_library.canned(503, {"error": "down"}))
     await add_books()
     await worker.run(drain=True, patience=0)

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 # A grant is to be used within 2 s of being made; one that took this long to reach us is thrown away.
 GRANT_SECONDS = 1.5
+# After a failed call, as long as neither the provider nor the breaker has named a time.
+RETRY_SECONDS = 5.0
 # Rows whose next grant is further away go back in line instead of being held; claim gives out none of them.
 LONGEST_WAIT_SECONDS = 60.0
 
@@ -106,6 +108,15 @@ class Calls:
         due_at = self._worker.called_at.get(self._provider, float("-inf")) + self._worker.provider_delay
         while not self._worker.stopped and (wait := due_at - time.monotonic()) > 0:
             await self._worker.rest(wait)
+
+
+def defer_reason(trouble: ProviderUnavailable, state: ProviderReport) -> DeferReason:
+    """What the rows behind a call that went wrong wait for, and until when."""
+    if state.retry_at is not None and state.retry_at > from_now(0):
+        return DeferReason(state.paused_reason or trouble.reason, state.retry_at, is_known=True)
+    if state.open_until is not None:
+        return DeferReason("breaker", state.open_until, is_known=True)
+    return DeferReason(trouble.reason, from_now(RETRY_SECONDS))
 
 
 def from_now(seconds: float) -> datetime:

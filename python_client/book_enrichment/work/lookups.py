@@ -19,21 +19,19 @@ from functools import partial
 from typing import Any
 
 from book_enrichment.database import Database, NotConfigured
-from book_enrichment.database.records import ClaimedRow, ProviderReport, Setting
+from book_enrichment.database.records import ClaimedRow, Setting
 from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Malformed
 from book_enrichment.providers import Provider, ProviderUnavailable
 from book_enrichment.settings import Settings
 from book_enrichment.work.batch import Batch
 from book_enrichment.work.covers import CoverWorker, beside
-from book_enrichment.work.leases import Calls, DeferReason, Lease, from_now
+from book_enrichment.work.leases import Calls, DeferReason, Lease, defer_reason, from_now
 from book_enrichment.work.loop import CHECK_SECONDS, Loop, backoff_seconds, log_database
 
 logger = logging.getLogger(__name__)
 
 # A call ends within 30 s (`Timeouts.total`), and so does handing its answer back.
 CALL_SECONDS = 60.0
-# After a failed call, as long as neither the provider nor the breaker has named a time.
-RETRY_SECONDS = 5.0
 # Rows for a provider this worker has no client for; another worker may have one.
 NO_CLIENT_SECONDS = 3600.0
 # What a round holds: ISBNs for this many full calls, so that few calls go out half full and the second looks
@@ -397,12 +395,3 @@ class Worker(Loop):
         extra = {"action": "release", "queue_id": str(row.queue_id), "reason": reason.reason}
         logger.debug("released: %s", reason.reason, extra=extra)
         return 0
-
-
-def defer_reason(trouble: ProviderUnavailable, state: ProviderReport) -> DeferReason:
-    """What the rows behind a call that went wrong wait for, and until when."""
-    if state.retry_at is not None and state.retry_at > from_now(0):
-        return DeferReason(state.paused_reason or trouble.reason, state.retry_at, is_known=True)
-    if state.open_until is not None:
-        return DeferReason("breaker", state.open_until, is_known=True)
-    return DeferReason(trouble.reason, from_now(RETRY_SECONDS))

@@ -58,4 +58,4 @@ def read_sample() -> Callable[[str], Export]:
 @pytest.fixture
 def demo() -> Export:
     """The demo's twenty books."""
-    return read_export_file(REPOSITORY / "supabase" / "local" / "demo.csv")
+    return read_export_file(REPOSITORY / "tests" / "demo" / "demo.csv")
