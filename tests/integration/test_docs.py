@@ -147,6 +147,13 @@ def test_every_file_it_points_to_is_there(page: Path, path: str) -> None:
     assert (ROOT / path.rstrip("/")).exists()
 
 
+@pytest.mark.parametrize(("page", "name"), found(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|sql|js|tsv))`"), ids=str)
+def test_every_file_it_names_is_somewhere(page: Path, name: str) -> None:
+    """Also where only the end of its path stands: `cli/showing.py`."""
+    folders = [ROOT / folder for folder in ("supabase", "python_client", "tests")]
+    assert any(str(file).endswith(f"/{name}") for folder in folders for file in folder.rglob("*.*"))
+
+
 @pytest.mark.parametrize(("page", "link"), found(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\""), ids=str)
 def test_every_link_leads_somewhere(page: Path, link: tuple[str, str]) -> None:
     """Pictures, other pages, and the headings that a link names."""
