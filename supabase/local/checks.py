@@ -21,11 +21,13 @@ import psycopg
 from bodies import too_long, write_bare
 from packages import LOCAL, ROOT, PlatformError, biome, say, supabase_cli
 from postgres import DEBIAN, MAJORS, Postgres
+from shapes import GENERATED as RECORDS
 from stack import Stack, refuse_foreign_project
 
 PGTAP = ROOT / "supabase" / "tests"
 SCHEMAS = ROOT / "supabase" / "schemas"
 PAGE = ROOT / "python_client" / "book_enrichment" / "web" / "static"
+PYTHON = (ROOT / "python_client", ROOT / "supabase", ROOT / "tests")
 BARE = LOCAL / "bodies"
 HELPERS = PGTAP / "helpers.sql"
 SHOWN_SLOWEST = 10  # as pytest's --durations in the Makefile
@@ -233,8 +235,10 @@ def lowest() -> list[str]:
 
 def _is_readable() -> bool:
     """Whether no line, function or file that people read is too long."""
-    pages = (script for script in PAGE.rglob("*.js") if "vendor" not in script.parts)
-    findings = [finding for file in sorted([*SCHEMAS.rglob("*.sql"), *pages]) for finding in too_long(file)]
+    scripts = (script for script in PAGE.rglob("*.js") if "vendor" not in script.parts)
+    modules = (file for folder in PYTHON for file in folder.rglob("*.py") if file != RECORDS)
+    files = sorted([*SCHEMAS.rglob("*.sql"), *scripts, *modules])
+    findings = [finding for file in files for finding in too_long(file)]
     print(*findings, sep="\n", end="\n" if findings else "", flush=True)
     return not findings
 

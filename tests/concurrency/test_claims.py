@@ -75,61 +75,54 @@ async def test_a_sweep_of_n_takes_n_when_the_statistics_are_stale(main, call, ad
     assert await (await main.execute(closed)).fetchall() == [{"rows": 30}]
 
 
-async def test_everything_at_once_on_one_work(main, connect, call, add_works, answer) -> None:
-    """Enqueue, claim, apply, sweep, stale reset and the host's own edits for three seconds and more on one
-    work: at most one open row at any time, and no error anybody would have to handle."""
-    (work_id,) = await add_works(main, 1)
-    ends_at, at_the_latest = time.monotonic() + 3, time.monotonic() + 30
-    seen: dict[str, set[str]] = {}
-    claims: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    applied = 0
+class Crowd:
+    """Everybody who has to do with one work, and what each was told."""
 
-    async def repeat(action: Any) -> None:
-        connection = await connect()
-        while time.monotonic() < ends_at or (applied <= 10 and time.monotonic() < at_the_latest):
-            await action(connection)
-            await asyncio.sleep(random.random() / 100)
+    def __init__(self, call: Any, answer: Any, work_id: Any) -> None:
+        self.call, self.answer, self.work_id = call, answer, work_id
+        self.seen: dict[str, set[str]] = {}
+        self.claims: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.applied = 0
 
-    def note(verb: str, outcomes: list[dict[str, Any]], column: str = "outcome") -> None:
-        seen.setdefault(verb, set()).update(row[column] for row in outcomes)
+    def note(self, verb: str, outcomes: list[dict[str, Any]], column: str = "outcome") -> None:
+        self.seen.setdefault(verb, set()).update(row[column] for row in outcomes)
 
-    async def enqueue(connection: Any) -> None:
-        priority = random.randint(0, 200)
-        outcomes = await call(connection, "enqueue_enrichment", work_ids=[work_id], priority=priority)
-        note("enqueue", outcomes)
+    async def enqueue(self, connection: Any) -> None:
+        asked = {"work_ids": [self.work_id], "priority": random.randint(0, 200)}
+        self.note("enqueue", await self.call(connection, "enqueue_enrichment", **asked))
 
-    async def claim(connection: Any) -> None:
-        for row in await call(connection, "claim_enrichment", worker_name="ada", batch_size=1):
-            claims.put_nowait(row)
+    async def claim(self, connection: Any) -> None:
+        for row in await self.call(connection, "claim_enrichment", worker_name="ada", batch_size=1):
+            self.claims.put_nowait(row)
 
-    async def apply(connection: Any) -> None:
-        nonlocal applied
-        if claims.empty():
+    async def apply(self, connection: Any) -> None:
+        if self.claims.empty():
             return
-        element = answer(claims.get_nowait())
+        element = self.answer(self.claims.get_nowait())
         if random.random() < 0.5:
             element["lookups"] = [
                 {key: lookup[key] for key in ("provider", "kind", "key")} | {"no_match": True}
                 for lookup in element["lookups"]
             ]
-        outcomes = await call(connection, "apply_enrichment", results=json.dumps([element]))
-        note("apply", outcomes)
-        applied += sum(row["outcome"] == "applied" for row in outcomes)
+        outcomes = await self.call(connection, "apply_enrichment", results=json.dumps([element]))
+        self.note("apply", outcomes)
+        self.applied += sum(row["outcome"] == "applied" for row in outcomes)
 
-    async def sweep(connection: Any) -> None:
-        note("sweep", await call(connection, "sweep_enrichment"), "status")
+    async def sweep(self, connection: Any) -> None:
+        self.note("sweep", await self.call(connection, "sweep_enrichment"), "status")
 
-    async def reset(connection: Any) -> None:
+    async def reset(self, connection: Any) -> None:
         if random.random() < 0.1:
-            note("reset", await call(connection, "reset_stale_enrichment", older_than="0 s"), "status")
+            outcomes = await self.call(connection, "reset_stale_enrichment", older_than="0 s")
+            self.note("reset", outcomes, "status")
 
-    async def review(connection: Any) -> None:
+    async def review(self, connection: Any) -> None:
         query = "select id from public.enrichment_queue where is_in_review"
         for row in await (await connection.execute(query)).fetchall():
             verb = random.choice(["approve_enrichment", "dismiss_enrichment"])
-            note("review", await call(connection, verb, queue_id=row["id"]), "status")
+            self.note("review", await self.call(connection, verb, queue_id=row["id"]), "status")
 
-    async def host(connection: Any) -> None:
+    async def host(self, connection: Any) -> None:
         """The host's own edits, and everything running out that runs out in time."""
         for statement in (
             "update public.works set default_cover_url = null, description = null where id = %(id)s",
@@ -139,22 +132,42 @@ async def test_everything_at_once_on_one_work(main, connect, call, add_works, an
             "delete from enrichment.rejected_candidates",
             "update public.enrichment_queue set next_attempt_after = now() where status = 'pending'",
         ):
-            await connection.execute(statement, {"id": work_id})
+            await connection.execute(statement, {"id": self.work_id})
 
-    async def watch(connection: Any) -> None:
+    async def watch(self, connection: Any) -> None:
         query = """
         select count(*)::integer as open from public.enrichment_queue
         where status in ('pending', 'in_progress')
         """
-        note("watch", [{"outcome": str((await (await connection.execute(query)).fetchall())[0]["open"])}])
+        (row,) = await (await connection.execute(query)).fetchall()
+        self.note("watch", [{"outcome": str(row["open"])}])
 
-    actions = [enqueue, enqueue, claim, claim, apply, apply, sweep, reset, review, host, watch]
-    await asyncio.gather(*(repeat(action) for action in actions))
-    assert seen["enqueue"] >= {"enqueued", "already_open"}
-    assert seen["enqueue"] <= {"enqueued", "already_open", "in_review", "known_miss", "complete"}
-    assert seen["apply"] <= {"applied", "stale_claim"}
-    assert seen["watch"] <= {"0", "1"}
-    assert applied > 10
+    @property
+    def actions(self) -> list[Any]:
+        """What they do at once, some of it by two."""
+        twice = [self.enqueue, self.claim, self.apply]
+        return [*twice, *twice, self.sweep, self.reset, self.review, self.host, self.watch]
+
+
+async def test_everything_at_once_on_one_work(main, connect, call, add_works, answer) -> None:
+    """Enqueue, claim, apply, sweep, stale reset and the host's own edits for three seconds and more on one
+    work: at most one open row at any time, and no error anybody would have to handle."""
+    (work_id,) = await add_works(main, 1)
+    ends_at, at_the_latest = time.monotonic() + 3, time.monotonic() + 30
+    crowd = Crowd(call, answer, work_id)
+
+    async def repeat(action: Any) -> None:
+        connection = await connect()
+        while time.monotonic() < ends_at or (crowd.applied <= 10 and time.monotonic() < at_the_latest):
+            await action(connection)
+            await asyncio.sleep(random.random() / 100)
+
+    await asyncio.gather(*(repeat(action) for action in crowd.actions))
+    assert crowd.seen["enqueue"] >= {"enqueued", "already_open"}
+    assert crowd.seen["enqueue"] <= {"enqueued", "already_open", "in_review", "known_miss", "complete"}
+    assert crowd.seen["apply"] <= {"applied", "stale_claim"}
+    assert crowd.seen["watch"] <= {"0", "1"}
+    assert crowd.applied > 10
     rows = await (
         await main.execute("select status::text from public.enrichment_queue where not is_open")
     ).fetchall()

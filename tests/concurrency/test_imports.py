@@ -5,6 +5,7 @@ import json
 import random
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -97,6 +98,13 @@ async def test_one_file_sent_twice_at_once_is_imported_once(main, connect, call,
     assert Counter(row["outcome"] for row in first) == {"created": 50}
 
 
+def chunks_of(rows: list[dict[str, Any]], seed: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows twenty at a time, in an order and under ids of the reader's own."""
+    mine = random.Random(seed).sample(rows, len(rows))
+    for start in range(0, len(mine), 20):
+        yield [{**row, "external_id": f"goodreads:{seed}-{row['isbn']}"} for row in mine[start : start + 20]]
+
+
 async def test_imports_and_the_queue_do_not_stop_each_other(
     main, connect, call, create_reader, add_works, answer, drain, each_ended_once
 ) -> None:
@@ -116,18 +124,9 @@ async def test_imports_and_the_queue_do_not_stop_each_other(
 
     async def import_in_chunks(reader: uuid.UUID, seed: int) -> None:
         connection = await connect()
-        mine = random.Random(seed).sample(rows, len(rows))
-        for start in range(0, len(mine), 20):
-            chunk = [
-                {**row, "external_id": f"goodreads:{seed}-{row['isbn']}"} for row in mine[start : start + 20]
-            ]
-            outcomes = await call(
-                connection,
-                "import_library",
-                user_id=reader,
-                import_source="goodreads",
-                rows=json.dumps(chunk),
-            )
+        for chunk in chunks_of(rows, seed):
+            sent = {"user_id": reader, "import_source": "goodreads", "rows": json.dumps(chunk)}
+            outcomes = await call(connection, "import_library", **sent)
             assert {row["outcome"] for row in outcomes} == {"matched"}
 
     async def sweep() -> None:

@@ -12,6 +12,7 @@ import pytest
 import sqlfluff
 
 import bodies
+import checks
 from bodies import bare, too_long, write_bare
 from checks import biome_command
 from packages import LOCAL, ROOT
@@ -129,6 +130,39 @@ def test_what_is_too_long_is_named(tmp_path, text, found):
     file = tmp_path / "f.sql"
     file.write_text(text)
     assert [finding.removeprefix(f"{file}:").split(";")[0] for finding in too_long(file)] == found
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("f.py", "def f():\n" + "    g()\n" * 60, ["1: f has 61 lines"]),
+        ("f.py", "@g\ndef f():\n" + "    g()\n" * 59, []),
+        ("f.py", "class F:\n    async def f(self):\n" + "        g()\n" * 60, ["2: f has 61 lines"]),
+        ("f.py", "class F:\n" + "    def f(self): ...\n" * 100, []),
+        ("f.py", "f()\n" * 401, ["1: 401 lines"]),
+        ("f.js", "f();\n" * 401, ["1: 401 lines"]),
+        ("f.js", "f();\n" * 400, []),
+    ],
+)
+def test_python_and_the_page_are_measured_too(tmp_path, name, text, found):
+    """Of Python each function, also one within another or a class; of the page's scripts the whole file."""
+    file = tmp_path / name
+    file.write_text(text)
+    assert [finding.removeprefix(f"{file}:").split(";")[0] for finding in too_long(file)] == found
+
+
+def test_every_file_that_people_read_is_measured(tmp_path, monkeypatch, capsys):
+    """Schemas, modules and scripts; what is generated or others wrote may be as long as it likes."""
+    for name in ("f.sql", "f.py", "f.js", "vendor/f.js", "records.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("\n" * 401)
+    monkeypatch.setattr(checks, "SCHEMAS", tmp_path)
+    monkeypatch.setattr(checks, "PAGE", tmp_path)
+    monkeypatch.setattr(checks, "PYTHON", (tmp_path,))
+    monkeypatch.setattr(checks, "RECORDS", tmp_path / "records.py")
+    assert not checks._is_readable()
+    found = [line.removeprefix(f"{tmp_path}/") for line in capsys.readouterr().out.splitlines()]
+    assert found == [f"{name}:1: 401 lines; 400 are the most" for name in ("f.js", "f.py", "f.sql")]
 
 
 @pytest.fixture

@@ -94,6 +94,12 @@ def error(code: int, reason: str, message: str, **metadata: str) -> dict[str, An
     return {"error": {"code": code, "message": message, "errors": errors, "details": details}}
 
 
+def quota(value: str, period: str) -> dict[str, Any]:
+    """The error body of a spent quota: `value` calls a `period` ("d", "min")."""
+    limits = {"quota_limit_value": value, "quota_unit": f"1/{period}/{{project}}"}
+    return error(429, "rateLimitExceeded", "Quota exceeded for quota metric 'Queries'", **limits)
+
+
 @asynccontextmanager
 async def serve(key: str = KEY) -> AsyncIterator[Shop]:
     """A shop listening on 127.0.0.1 for as long as the block runs."""

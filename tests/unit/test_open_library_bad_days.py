@@ -1,6 +1,7 @@
 """What a bad reply means when Open Library gives it: which are a miss, which are not, and what is kept.
 
-The replies that are as bad from any provider go the whole way to the database in `test_hostile_replies.py`.
+The replies that are as bad from any provider go the whole way to the database in
+`tests/integration/hostile_replies`.
 """
 
 from __future__ import annotations

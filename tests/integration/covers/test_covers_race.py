@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 
@@ -41,32 +42,32 @@ def element(cover, image: int) -> dict:
     }
 
 
-async def test_claims_answers_resets_and_new_covers_at_once(service, show, query, connect) -> None:
-    """Two workers claim, apply, fail and release; claims are reset under them; works get new covers."""
-    for number in range(WORKS):
-        await show(f"/{number}.jpg")
-    await query("update enrichment.cover_queue set max_attempts = 20")
-    await query("update enrichment.settings set max_attempts = 20")
-    began = time.monotonic()
-    outcomes: Counter[str] = Counter()
-    claimed: list = []
+class Race:
+    """Two workers, somebody who resets their claims, and somebody who gives works new covers."""
 
-    def goes_on() -> bool:
+    def __init__(self, connect: Any) -> None:
+        self.connect = connect
+        self.began = time.monotonic()
+        self.outcomes: Counter[str] = Counter()
+        self.claimed: list[Any] = []
+
+    def goes_on(self) -> bool:
         """For four seconds; on a slow machine until something has happened."""
-        seconds = SECONDS if outcomes["applied"] > 50 else 10 * SECONDS
-        return time.monotonic() < began + seconds
+        seconds = SECONDS if self.outcomes["applied"] > 50 else 10 * SECONDS
+        return time.monotonic() < self.began + seconds
 
-    async def work(name: str) -> None:
-        connection = await connect()
+    async def work(self, name: str) -> None:
+        """Claims ten, fails one, releases one, answers the rest."""
+        connection = await self.connect()
         draw = random.Random(name)
-        while goes_on():
+        while self.goes_on():
             cursor = await connection.execute("select * from public.claim_covers(%s, 10)", [name])
             covers = await cursor.fetchall()
-            claimed.extend(cover["claim_token"] for cover in covers)
+            self.claimed.extend(cover["claim_token"] for cover in covers)
             draw.shuffle(covers)
             results = json.dumps([element(cover, draw.randrange(20)) for cover in covers[2:]])
             cursor = await connection.execute("select * from public.apply_covers(%s)", [results])
-            outcomes.update(row["outcome"] for row in await cursor.fetchall())
+            self.outcomes.update(row["outcome"] for row in await cursor.fetchall())
             for cover, call in zip(
                 covers, ("fail_cover(%s, %s, 'x')", "release_cover(%s, %s, 'x')"), strict=False
             ):
@@ -76,10 +77,11 @@ async def test_claims_answers_resets_and_new_covers_at_once(service, show, query
                         f"select public.{call}", [cover["cover_id"], cover["claim_token"]]
                     )
 
-    async def change() -> None:
-        connection = await connect()
+    async def change(self) -> None:
+        """Gives works new covers."""
+        connection = await self.connect()
         draw = random.Random(1)
-        while goes_on():
+        while self.goes_on():
             async with connection.transaction():
                 # As the enrichment does it: works locked in order, written, and the log last.
                 await connection.execute(
@@ -100,9 +102,10 @@ async def test_claims_answers_resets_and_new_covers_at_once(service, show, query
                 )
             await asyncio.sleep(0.01)
 
-    async def reset() -> None:
-        connection = await connect()
-        while goes_on():
+    async def reset(self) -> None:
+        """Takes claims from those who hold them."""
+        connection = await self.connect()
+        while self.goes_on():
             await connection.execute("select public.reset_stale_enrichment(interval '5 milliseconds')")
             # The clock moves on for what waits; whatever somebody else is at may wait for the next round.
             await connection.execute(
@@ -117,15 +120,31 @@ async def test_claims_answers_resets_and_new_covers_at_once(service, show, query
             )
             await asyncio.sleep(0.02)
 
-    async with asyncio.TaskGroup() as group:
-        for name in ("ada", "bob"):
-            group.create_task(work(name))
-        group.create_task(change())
-        group.create_task(reset())
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for name in ("ada", "bob"):
+                group.create_task(self.work(name))
+            group.create_task(self.change())
+            group.create_task(self.reset())
 
-    assert outcomes["applied"] > 50
-    assert outcomes["rejected"] == outcomes["failed"] == 0
-    assert len(claimed) == len(set(claimed))
+
+async def test_claims_answers_resets_and_new_covers_at_once(service, show, query, connect) -> None:
+    """Two workers claim, apply, fail and release; claims are reset under them; works get new covers."""
+    for number in range(WORKS):
+        await show(f"/{number}.jpg")
+    await query("update enrichment.cover_queue set max_attempts = 20")
+    await query("update enrichment.settings set max_attempts = 20")
+    race = Race(connect)
+    await race.run()
+    assert race.outcomes["applied"] > 50
+    assert race.outcomes["rejected"] == race.outcomes["failed"] == 0
+    assert len(race.claimed) == len(set(race.claimed))
+    await assert_totals_are_right(query)
+    await assert_no_cover_is_lost(query)
+
+
+async def assert_totals_are_right(query) -> None:
+    """Images and bytes are those that are stored, and no work stands in line twice."""
     (total,) = await query("select images, bytes from enrichment.cover_storage")
     (sums,) = await query(
         "select count(*) as images, sum(bytes)::bigint as bytes from enrichment.stored_covers"
@@ -135,14 +154,17 @@ async def test_claims_answers_resets_and_new_covers_at_once(service, show, query
         await query("select work_id from enrichment.cover_queue where is_open group by 1 having count(*) > 1")
         == []
     )
+
+
+async def assert_no_cover_is_lost(query) -> None:
+    """A work shows a stored cover, or its hot-link is in line or ended with a reason."""
     stored = """
         select 1 from public.works as w
         where w.default_cover_url like '%%/covers/openlibrary/%%'
             and w.default_cover_url not like '%%' || w.default_cover_storage_path
     """
     assert await query(stored) == []
-    # A work shows a stored cover, or its hot-link is in line or ended with a reason. Where it changed while
-    # the image before was under way, that one's answer puts it in line.
+    # Where it changed while the image before was under way, that one's answer puts it in line.
     left = """
         select w.id from public.works as w
         where w.default_cover_url like 'https://covers.openlibrary.org/%%' and not exists (

@@ -3,7 +3,7 @@ apart."""
 
 import os
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import datetime
@@ -14,6 +14,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from book_enrichment.database import Database, open_database
+from book_enrichment.database.records import ClaimedRow
 from book_enrichment.errors import EnrichmentError
 from book_enrichment.settings import Settings
 
@@ -109,6 +110,44 @@ def document(isbn: str, title: str, number: int) -> dict[str, Any]:
     }
 
 
+def answers_to(claimed: list[ClaimedRow]) -> list[dict[str, Any]]:
+    """What a worker sends back: matches good and doubtful, a miss, and two answers to no claim."""
+    lookups = [
+        {"provider": row.lookups[0].provider, "kind": row.lookups[0].kind, "key": row.lookups[0].key}
+        for row in claimed
+    ]
+    replies: list[dict[str, Any]] = [
+        {"raw": {"docs": [document(lookups[0]["key"], "The Hunger Games", 1)]}},
+        {"raw": {"docs": [document(lookups[1]["key"], "Les Miserables", 2)]}},
+        {
+            "raw": {
+                "docs": [
+                    document(lookups[2]["key"], "The Hunger Games", 1),
+                    document("9780439023511", "Mockingjay", 3),
+                ]
+            }
+        },
+        {"no_match": True},
+        {"raw": {"docs": [document("9780441478125", "No ISBN at All", 4) | {"author_name": ["Jane Doe"]}]}},
+        {"raw": {"docs": [document(lookups[5]["key"], "To Kill a Mockingbird", 5)]}},
+    ]
+    elements: list[dict[str, Any]] = [
+        {"queue_id": row.queue_id, "claim_token": row.claim_token, "lookups": [lookup | reply]}
+        for row, lookup, reply in zip(claimed, lookups, replies, strict=False)
+    ]
+    elements.append({"queue_id": "not a uuid", "claim_token": None, "lookups": []})
+    elements.append({"queue_id": claimed[8].queue_id, "claim_token": uuid.uuid4(), "lookups": []})
+    return elements
+
+
+async def refusal_of(verb: Callable[..., Awaitable[Any]], row: ClaimedRow) -> tuple[str, str | None, str]:
+    """How a verb refuses a row that is somebody's no longer: class, code and message."""
+    with pytest.raises(EnrichmentError) as refusal:
+        await verb(row.queue_id, row.claim_token, "too late")
+    plain = str(refusal.value).replace(str(row.queue_id), "row")
+    return type(refusal.value).__name__, refusal.value.code, plain
+
+
 async def tell(database: Database) -> list[tuple[str, Any]]:
     """Every verb of a worker's life, with what each said."""
     said: list[tuple[str, Any]] = []
@@ -148,31 +187,7 @@ async def tell(database: Database) -> list[tuple[str, Any]]:
     )
     note("report", await database.report_provider_calls("openlibrary", retry_after=600.25))
 
-    lookups = [
-        {"provider": row.lookups[0].provider, "kind": row.lookups[0].kind, "key": row.lookups[0].key}
-        for row in claimed
-    ]
-    replies: list[dict[str, Any]] = [
-        {"raw": {"docs": [document(lookups[0]["key"], "The Hunger Games", 1)]}},
-        {"raw": {"docs": [document(lookups[1]["key"], "Les Miserables", 2)]}},
-        {
-            "raw": {
-                "docs": [
-                    document(lookups[2]["key"], "The Hunger Games", 1),
-                    document("9780439023511", "Mockingjay", 3),
-                ]
-            }
-        },
-        {"no_match": True},
-        {"raw": {"docs": [document("9780441478125", "No ISBN at All", 4) | {"author_name": ["Jane Doe"]}]}},
-        {"raw": {"docs": [document(lookups[5]["key"], "To Kill a Mockingbird", 5)]}},
-    ]
-    elements: list[dict[str, Any]] = [
-        {"queue_id": row.queue_id, "claim_token": row.claim_token, "lookups": [lookup | reply]}
-        for row, lookup, reply in zip(claimed, lookups, replies, strict=False)
-    ]
-    elements.append({"queue_id": "not a uuid", "claim_token": None, "lookups": []})
-    elements.append({"queue_id": claimed[8].queue_id, "claim_token": uuid.uuid4(), "lookups": []})
+    elements = answers_to(claimed)
     note("apply", await database.apply_enrichment(elements))
     note("apply again", await database.apply_enrichment(elements))
     note("release", await database.release_enrichment(claimed[6].queue_id, claimed[6].claim_token, "rate"))
@@ -180,12 +195,7 @@ async def tell(database: Database) -> list[tuple[str, Any]]:
         "fail", await database.fail_enrichment(claimed[7].queue_id, claimed[7].claim_token, "HTTP 400: “bad”")
     )
     for verb in ("release", "fail"):
-        with pytest.raises(EnrichmentError) as refusal:
-            await getattr(database, f"{verb}_enrichment")(
-                claimed[0].queue_id, claimed[0].claim_token, "too late"
-            )
-        plain = str(refusal.value).replace(str(claimed[0].queue_id), "row")
-        said.append((verb, (type(refusal.value).__name__, refusal.value.code, plain)))
+        said.append((verb, await refusal_of(getattr(database, f"{verb}_enrichment"), claimed[0])))
     note("sweep", await database.sweep_enrichment())
     note("status", await database.enrichment_status(work_ids))
     note("list", await database.list_enrichment())

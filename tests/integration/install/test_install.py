@@ -66,6 +66,35 @@ cross join unnest(%s::text[]) as role
 cross join unnest('{USAGE,CREATE}'::text[]) as privilege
 where nspname = 'enrichment'
 """
+# Books of the host's by ISBN and by id, one that Bob has on his shelf, and one whose id is an orphan's.
+FILE = [
+    {
+        "title": "The Left Hand of Darkness",
+        "authors": ["Ursula K. Le Guin"],
+        "isbn": "9780441478125",
+        "external_id": "goodreads:1",
+    },
+    {
+        "title": "A Wizard of Earthsea",
+        "authors": ["Ursula K. Le Guin"],
+        "external_id": "goodreads:13642",
+        "status": "reading",
+    },
+    {"title": "Unbound", "authors": [], "external_id": "goodreads:2", "total_pages": 200},
+    {
+        "title": "Lost and Found",
+        "authors": ["Nobody"],
+        "external_id": "goodreads:99",
+        "isbn": "9780441007318",
+    },
+    {
+        "title": "Piranesi",
+        "authors": ["Susanna Clarke"],
+        "isbn": "9781635575637",
+        "external_id": "goodreads:3",
+        "publisher": "Bloomsbury",
+    },
+]
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["default grants", "no default grants"])
@@ -173,35 +202,7 @@ def test_the_whole_way_on_the_hosts_tables(host, answer, ada, bob) -> None:
     before = host.rows()
     flags = {"auto_enabled": True, "auto_apply_metadata": True, "contact": "tests@example.org"}
     host.call("configure_enrichment", changes=flags)
-    file = [
-        {
-            "title": "The Left Hand of Darkness",
-            "authors": ["Ursula K. Le Guin"],
-            "isbn": "9780441478125",
-            "external_id": "goodreads:1",
-        },
-        {
-            "title": "A Wizard of Earthsea",
-            "authors": ["Ursula K. Le Guin"],
-            "external_id": "goodreads:13642",
-            "status": "reading",
-        },
-        {"title": "Unbound", "authors": [], "external_id": "goodreads:2", "total_pages": 200},
-        {
-            "title": "Lost and Found",
-            "authors": ["Nobody"],
-            "external_id": "goodreads:99",
-            "isbn": "9780441007318",
-        },
-        {
-            "title": "Piranesi",
-            "authors": ["Susanna Clarke"],
-            "isbn": "9781635575637",
-            "external_id": "goodreads:3",
-            "publisher": "Bloomsbury",
-        },
-    ]
-    rows = [{"row_number": number, "status": "to_read", **row} for number, row in enumerate(file, start=2)]
+    rows = [{"row_number": number, "status": "to_read", **row} for number, row in enumerate(FILE, start=2)]
     imported = host.call("import_library", user_id=bob, import_source="goodreads", rows=rows)
     outcomes = ["matched", "matched", "duplicate", "created", "matched"]
     assert [row["outcome"] for row in imported] == outcomes
@@ -237,6 +238,12 @@ def test_the_whole_way_on_the_hosts_tables(host, answer, ada, bob) -> None:
     assert {row["outcome"] for row in applied} == {"applied"}
 
     work_ids = [row["work_id"] for row in imported]
+    assert_each_reader_sees_her_own(host, ada, bob, work_ids)
+    assert_only_gaps_were_filled(before, host.rows())
+
+
+def assert_each_reader_sees_her_own(host: Any, ada: str, bob: str, work_ids: list[Any]) -> None:
+    """Bob all of his import, Ada what is on her shelf too; nobody writes, and anon sees nothing."""
     seen = host.call("enrichment_status", role="authenticated", reader=bob, work_ids=work_ids)
     assert [row["work_id"] for row in seen] == work_ids
     assert seen[4]["cover_url"] == "https://covers.openlibrary.org/b/id/17-M.jpg"
@@ -253,7 +260,9 @@ def test_the_whole_way_on_the_hosts_tables(host, answer, ada, bob) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         host.call("claim_enrichment", role="authenticated", reader=ada, worker_name="ada")
 
-    after = host.rows()
+
+def assert_only_gaps_were_filled(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Every row is still there, and of its values only empty ones and the time of the last change differ."""
     assert before.keys() == after.keys()
     for table, rows_before in before.items():
         rows_after = {keys(row): row for row in after[table]}

@@ -1,44 +1,20 @@
-"""The whole way, server to catalogue, with providers that mean harm or are broken.
-
-Each reply ends in a recorded reason and a later try, or in a miss; the worker goes on, no attempt is spent,
-and nothing that does not belong there reaches the catalogue.
-"""
+"""Sound JSON with something wrong inside: what does not belong there never reaches the catalogue."""
 
 from __future__ import annotations
 
 import copy
 import json
 import re
-import tracemalloc
-import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
-from book_enrichment.database import open_database
-from book_enrichment.providers import (
-    GoogleBooks,
-    Lookup,
-    OpenLibrary,
-    Provider,
-    ProviderUnavailable,
-    Timeouts,
-)
-from book_enrichment.providers.http import MAX_BODY_BYTES
-from book_enrichment.settings import Settings
-from book_enrichment.work import Stats, Worker
-from misbehaving import BROKEN, bomb, endless, http, misbehaving
+from misbehaving import http, misbehaving
 
-PROVIDERS = ("openlibrary", "googlebooks")
-QUICK = Timeouts(connect=0.5, read=0.3, total=0.6)
-PATIENT = Timeouts()
-KEY = "a-key-that-is-nobodys-business"
-TITLE, AUTHOR, ISBN = "The Glass Orchard", "Mina Voss", "9780439023481"
-STORY = "Trees of glass."
+from .conftest import AUTHOR, ISBN, PROVIDERS, STORY, TITLE, Rows, Work
+
 # Not these: a page number, a count or a code may be anything that fits its column.
 FITS = """
 select w.title, w.default_cover_url, w.description, w.first_publish_year, e.*
@@ -53,126 +29,6 @@ where w.title <> 'The Glass Orchard'
     or e.total_pages not between 1 and 30000
     or e.isbn13 !~ '^978[0-9]{10}$' or e.isbn10 !~ '^[0-9]{9}[0-9X]$'
 """
-
-
-def make_provider(
-    name: str, client: httpx.AsyncClient, address: str, timeouts: Timeouts = PATIENT
-) -> Provider:
-    if name == "openlibrary":
-        return OpenLibrary(client, address, "reader@example.org", timeouts=timeouts)
-    return GoogleBooks(client, address, KEY, timeouts=timeouts)
-
-
-Work = Callable[..., Awaitable[Stats]]
-Rows = Callable[[str], Awaitable[list[dict[str, Any]]]]
-
-
-@pytest.fixture
-async def rows(connect) -> Rows:
-    """`await rows("select …")`"""
-    connection = await connect()
-
-    async def rows(query: str) -> list[dict[str, Any]]:
-        return await (await connection.execute(query)).fetchall()
-
-    return rows
-
-
-@pytest.fixture
-async def work(connect, database_url: str) -> Work:
-    """`await work("googlebooks", address)` puts books in line and lets a worker ask only that provider."""
-
-    async def work(
-        name: str, address: str, isbns: tuple[str, ...] = (ISBN,), timeouts: Timeouts = PATIENT
-    ) -> Stats:
-        connection = await connect()
-        await connection.execute(
-            "update enrichment.providers set is_enabled = provider = %s, needs_opt_in = false, tokens = 1000,"
-            " rate_per_second = 1000, burst_size = 1000, daily_limit = null",
-            [name],
-        )
-        await connection.execute("update enrichment.settings set provider_keys = '{googlebooks}'")
-        author = uuid.uuid4()
-        await connection.execute("insert into authors (id, name) values (%s, %s)", [author, AUTHOR])
-        works = []
-        for isbn in isbns:
-            works.append(uuid.uuid4())
-            await connection.execute("insert into works (id, title) values (%s, %s)", [works[-1], TITLE])
-            await connection.execute(
-                "insert into editions (work_id, isbn13) values (%s, %s)", [works[-1], isbn]
-            )
-            await connection.execute("insert into work_authors values (%s, %s)", [works[-1], author])
-        await connection.execute("select public.enqueue_enrichment(%s)", [works])
-        settings = Settings(
-            _env_file=None,
-            database_url=database_url,
-            auto_enabled=True,
-            auto_apply_metadata=True,
-            provider_delay_ms=0,
-            batch_size=100,
-            contact="reader@example.org",
-        )
-        async with open_database(settings) as database, httpx.AsyncClient() as client:
-            worker = Worker(database, [make_provider(name, client, address, timeouts)], settings)
-            return await worker.run(drain=True, patience=0)
-
-    return work
-
-
-async def assert_nothing_happened_yet(rows: Rows, name: str, reason: str) -> None:
-    """The row waits and says why; no attempt, no record, no value, no audit row; the reason is on record."""
-    (row,) = await rows("select * from enrichment_queue")
-    assert (row["status"], row["attempt_count"], row["last_error"]) == ("pending", 0, None)
-    assert row["wait_reason"]
-    assert row["next_attempt_after"] > datetime.now(UTC)
-    (provider,) = await rows(f"select last_error from enrichment.providers where provider = '{name}'")
-    assert provider["last_error"].startswith(f"{name}: {reason}: ")
-    assert await rows("select * from source_records") == []
-    assert await rows("select * from enrichment_audit_log") == []
-    (book,) = await rows("select * from works join editions on editions.work_id = works.id")
-    empty = ("default_cover_url", "description", "first_publish_year", "publisher", "isbn10", "total_pages")
-    assert [book[field] for field in empty] == [None] * len(empty)
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-@pytest.mark.parametrize(("reason", "reply"), BROKEN.values(), ids=BROKEN.keys())
-async def test_a_broken_reply_leaves_a_reason_and_nothing_else(
-    work: Work, rows: Rows, name: str, reason: str, reply: Any
-) -> None:
-    async with misbehaving(reply) as address:
-        stats = await work(name, address, timeouts=QUICK if reason == "timeout" else PATIENT)
-
-    await assert_nothing_happened_yet(rows, name, reason)
-    assert sum(stats.released.values()) == 1
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-async def test_a_server_that_is_not_there_leaves_a_reason(work: Work, rows: Rows, name: str) -> None:
-    async with misbehaving(b"") as address:
-        pass
-    await work(name, address)
-
-    await assert_nothing_happened_yet(rows, name, "unreachable")
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-async def test_a_secure_provider_is_not_followed_to_an_open_one(name: str) -> None:
-    """https to http, on the same host: our key and contact would go in the clear."""
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(302, headers={"Location": f"http://{request.url.host}/x"})
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        provider = make_provider(name, client, "https://books.example")
-        with pytest.raises(ProviderUnavailable, match=r"redirect to http://books\.example"):
-            await anext(provider.answers([Lookup(name, "isbn", ISBN)], yes))
-
-
-async def yes() -> bool:
-    return True
-
-
-# What follows is sound JSON with something wrong inside.
 
 
 def search_doc(isbn: str) -> dict[str, Any]:
@@ -413,28 +269,3 @@ async def test_an_edition_that_says_it_is_another_isbn_is_a_miss(work: Work, row
     }
     (book,) = await rows("select * from works")
     assert (book["default_cover_url"], book["description"]) == (None, None)
-
-
-@pytest.mark.parametrize("name", PROVIDERS)
-@pytest.mark.parametrize("kind", ["100 MB", "gzip bomb", "2 MB that unfold"])
-async def test_the_largest_replies_take_bounded_memory(name: str, kind: str) -> None:
-    """2 MB is read at most, counted after unpacking; the worst JSON of that size unfolds to 35 times it."""
-    unfolding = b'{"docs":[' + b'{"":0},' * ((MAX_BODY_BYTES - 100) // 7) + b'{}],"items":[],"totalItems":1}'
-    replies = {"100 MB": endless, "gzip bomb": bomb(), "2 MB that unfold": http(unfolding)}
-    async with misbehaving(replies[kind]) as address, httpx.AsyncClient() as client:
-        provider = make_provider(name, client, address)
-        tracemalloc.start()
-        try:
-            answers = [answer async for answer in provider.answers([Lookup(name, "isbn", ISBN)], yes)]
-        except ProviderUnavailable as trouble:
-            answers, reasons = [], {trouble.reason}
-        else:
-            reasons = set()
-        finally:
-            peak = tracemalloc.get_traced_memory()[1]
-            tracemalloc.stop()
-
-    assert reasons <= {"bad_reply"}
-    assert all((answer.raw, answer.error) == (None, None) for answer in answers)
-    print(f"{name}, {kind}: peak {peak / 1e6:.1f} MB")
-    assert peak < (80_000_000 if kind.startswith("2 MB") else 8_000_000)
