@@ -19,6 +19,7 @@ declare
     is_installed constant boolean := coalesce(
         obj_description(to_regnamespace('enrichment'), 'pg_namespace') like 'Private side of book enrichment:%', false
     );
+    jobs text[] := array['enrichment-sweep', 'enrichment-reset-stale', 'enrichment-prune'];  -- before version 3, which says them itself
     ours oid[];
     builds_on_us text;
     steps text[] := '{}';
@@ -128,10 +129,11 @@ begin
     end if;
 
     if is_installed and to_regclass('cron.job') is not null then
+        if to_regprocedure('enrichment.jobs()') is not null then
+            execute 'select array_agg(job.name) from enrichment.jobs() as job' into jobs;
+        end if;
         for object in
-            select job.jobname as name
-            from cron.job
-            where job.jobname like 'enrichment-%' and job.command like '%public.%\_enrichment(%'
+            select job.jobname as name from cron.job where job.jobname = any(jobs)
         loop
             begin
                 perform cron.unschedule(object.name);

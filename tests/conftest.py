@@ -316,7 +316,7 @@ def _tables(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
 
 
 def _remove_left_overs(stack: Stack) -> None:
-    """Removes databases and clusters of runs that were killed: their names end in the run's process id."""
+    """Removes databases and clusters of runs that were killed: `pytest_<pid>…`, `crash-<pid>` …"""
     with stack.cluster.superuser("template1") as connection:
         rows = connection.execute(
             r"select datname from pg_database where datname like 'pytest\_%'"

@@ -9,6 +9,7 @@ code they were given.
     ├── WrongState               PT409: the row is not in a state that allows this
     ├── Malformed                PT422: the arguments cannot be understood, or are too many
     ├── Forbidden                PT403, 42501: not yours
+    ├── VersionMismatch          the database is of a version this package cannot work with
     └── DatabaseUnavailable      no answer at all: refused, cut, timed out, shutting down
 """
 
@@ -23,6 +24,8 @@ class EnrichmentError(Exception):
         self.message = message
         self.hint = hint
         self.code = code
+        if hint is not None:
+            self.add_note(hint)  # so that a traceback says it, too
 
 
 class NotFound(EnrichmentError):
@@ -41,9 +44,16 @@ class Forbidden(EnrichmentError):
     """The caller may not do this."""
 
 
+class VersionMismatch(EnrichmentError):
+    """The database is of a version this package cannot work with; `hint` says which of the two to upgrade."""
+
+
 class DatabaseUnavailable(EnrichmentError):
     """The database gave no answer. Whether the call took effect is unknown."""
 
+
+# What to do where the database is older than the package.
+MIGRATE = "run book-enrichment migrate, with DATABASE_URL set"
 
 CLASS_BY_CODE: dict[str, type[EnrichmentError]] = {
     "PT404": NotFound,

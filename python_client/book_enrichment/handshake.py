@@ -9,16 +9,11 @@ from __future__ import annotations
 
 from book_enrichment.database.client import Database
 from book_enrichment.database.records import InstalledVersion
-from book_enrichment.errors import EnrichmentError
+from book_enrichment.errors import MIGRATE, EnrichmentError, VersionMismatch
 from book_enrichment.migrate.steps import released_steps
 
 # There is no such function, as PostgREST and Postgres say it.
 MISSING_VERB = ("PGRST202", "42883")
-MIGRATE = "run book-enrichment migrate, with DATABASE_URL set"
-
-
-class VersionMismatch(EnrichmentError):
-    """The database is of a version this package cannot work with; `hint` says which of the two to upgrade."""
 
 
 def needed_version() -> int:

@@ -13,5 +13,8 @@ begin
     elsif not exists (select from enrichment.schema_versions as v where v.version = {before}) then
         raise exception 'book enrichment is not at version {before} here: apply the steps in their order';
     end if;
+    -- Whoever is at work goes first, and whoever comes meanwhile waits before it holds anything: in the order in which rows are written.
+    lock table public.enrichment_queue, public.enrichment_audit_log, enrichment.cover_queue, enrichment.stored_covers
+        in access exclusive mode;
 end
 $$;

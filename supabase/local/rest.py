@@ -122,10 +122,6 @@ class RestApi:
         """Whether both processes live."""
         return all(self._pid(name) for name in ("gateway", "postgrest"))
 
-    def wait_for_schema(self) -> None:
-        """Returns once PostgREST serves a schema cache again; a migration ends with asking it to reload."""
-        self._wait_until_it_answers()
-
     def _pid(self, name: str) -> int | None:
         try:
             pid = int((self.folder / f"{name}.pid").read_text())

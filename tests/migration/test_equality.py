@@ -1,6 +1,7 @@
 """The truth and its history agree: supabase/schemas say what is, supabase/migrations how it came there."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -52,7 +53,7 @@ ROW_SLIPS = {
 @pytest.fixture(scope="module")
 def by_schemas(stack: Stack) -> Iterator[str]:
     """The name of a database that the schema files have made."""
-    name = "pytest_0_schemas"
+    name = f"pytest_{os.getpid()}_schemas"
     stack.drop_database(name)
     stack.create_database(name)
     load_schemas(stack.database_url(name))
@@ -63,7 +64,7 @@ def by_schemas(stack: Stack) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def copy(stack: Stack) -> Iterator[str]:
     """The name of a database that the migrations have made, to be spoilt."""
-    name = "pytest_0_spoilt"
+    name = f"pytest_{os.getpid()}_spoilt"
     stack.drop_database(name)
     stack.create_database(name, template=stack.migrated_template())
     yield name

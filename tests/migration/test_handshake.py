@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from book_enrichment.api.problems import problem_of
 from book_enrichment.database import open_database
-from book_enrichment.handshake import VersionMismatch, needed_version, refuse_mismatch
+from book_enrichment.errors import MIGRATE, VersionMismatch
+from book_enrichment.handshake import needed_version, refuse_mismatch
 from book_enrichment.migrate import migrate, released_steps
 from book_enrichment.settings import Settings
 from book_enrichment.work import Worker, running
@@ -64,6 +66,21 @@ async def test_an_older_database_is_told(host) -> None:
             VersionMismatch, match=f"the database is at {HEAD - 1}, this package needs {HEAD}"
         ):
             await refuse_mismatch(database)
+
+
+async def test_a_call_that_an_older_database_answers_is_told_like_that(host) -> None:
+    """The API says 503 and what to do, as /health does."""
+    migrate(host.url, steps=released_steps()[:2])
+    with host.connect() as connection:
+        (work,) = (
+            connection.execute("insert into works (title) values ('Dune') returning id").fetchone().values()
+        )
+        connection.execute("select enqueue_enrichment(array[%s::uuid], 'manual_bulk')", [work])
+    async with database_of(host) as database:
+        with pytest.raises(VersionMismatch, match="older than this package: it has no is_undoable") as error:
+            await database.list_enrichment()
+    problem = problem_of(error.value)
+    assert (problem.status_code, problem.hint) == (503, MIGRATE)
 
 
 async def test_a_newer_database_that_still_works_is_worked_with(host) -> None:

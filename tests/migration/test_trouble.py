@@ -4,6 +4,7 @@ sentence, and never with somebody else's data gone."""
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -149,6 +150,23 @@ def test_columns_of_works_that_the_host_had_stay(host) -> None:
     assert host.query("select distinct last_enriched_at::date::text as day from public.works") == [
         {"day": "2020-01-01"}
     ]
+
+
+# A step beside people at work
+
+
+def test_a_step_that_ends_a_deadlock_comes_again(host) -> None:
+    """Somebody holds the covers and wants the queue, which the step holds: nobody has to do anything."""
+    migrate(host.url, steps=released_steps()[:2])
+    with psycopg.connect(host.url) as somebody, ThreadPoolExecutor() as beside:
+        somebody.execute("lock table enrichment.cover_queue in row exclusive mode")
+        migrating = beside.submit(migrate, host.url)
+        waiting = "select 1 from pg_locks where relation = 'enrichment.cover_queue'::regclass and not granted"
+        while not host.query(waiting):
+            pass
+        somebody.execute("lock table public.enrichment_queue in row exclusive mode")  # the step waited first
+        somebody.rollback()
+        assert migrating.result() == [step.name for step in released_steps()[2:]]
 
 
 # A library in another shape

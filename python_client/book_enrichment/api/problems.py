@@ -20,14 +20,16 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from book_enrichment.errors import (
+    MIGRATE,
     DatabaseUnavailable,
     EnrichmentError,
     Forbidden,
     Malformed,
     NotFound,
+    VersionMismatch,
     WrongState,
 )
-from book_enrichment.handshake import MIGRATE, MISSING_VERB
+from book_enrichment.handshake import MISSING_VERB
 from book_enrichment.imports import ImportFileError
 from book_enrichment.imports.uploads import UploadFailed, UploadUnderWay
 
@@ -156,6 +158,8 @@ def _refusal(error: EnrichmentError) -> Problem:
         return Problem(500, error.message, error.hint)
     if error.code in REFUSED_TOKEN:
         return unauthorized("the database refused the token", "sign in again")
+    if isinstance(error, VersionMismatch):
+        return Problem(503, error.message, error.hint)
     if error.code in MISSING_VERB:
         return Problem(503, "the database lacks a function this API calls", MIGRATE, code=error.code)
     if type(error) not in STATUS_BY_ERROR:

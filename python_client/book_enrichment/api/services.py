@@ -24,8 +24,8 @@ from book_enrichment.api.models import Health
 from book_enrichment.api.problems import Problem, ProblemRoute, problem_of, unauthorized
 from book_enrichment.database import Database, Sessions, open_sessions
 from book_enrichment.database.records import ImportState
-from book_enrichment.errors import DatabaseUnavailable, EnrichmentError
-from book_enrichment.handshake import VersionMismatch, refuse_mismatch
+from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, VersionMismatch
+from book_enrichment.handshake import refuse_mismatch
 from book_enrichment.imports.uploads import Uploads
 from book_enrichment.settings import Settings
 from book_enrichment.work import Worker, open_worker, running

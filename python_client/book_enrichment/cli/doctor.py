@@ -39,8 +39,8 @@ from book_enrichment.cli.common import (
 from book_enrichment.cli.showing import reason_lines
 from book_enrichment.database import Database, NotConfigured, open_database
 from book_enrichment.database.records import HealthCheck, Setting
-from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden
-from book_enrichment.handshake import MISSING_VERB, VersionMismatch, needed_version, refuse_mismatch
+from book_enrichment.errors import DatabaseUnavailable, EnrichmentError, Forbidden, VersionMismatch
+from book_enrichment.handshake import MISSING_VERB, needed_version, refuse_mismatch
 from book_enrichment.images import NEEDS_STORAGE, can_store
 from book_enrichment.migrate.steps import expected_objects
 from book_enrichment.settings import Settings

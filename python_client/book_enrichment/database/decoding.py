@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
+from book_enrichment.errors import MIGRATE, VersionMismatch
 from book_enrichment.providers import Lookup
 
 
@@ -70,6 +71,11 @@ class Record:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Read by column name; KeyError when the database leaves out a column that this record names."""
+        """Read by column name. VersionMismatch where the database leaves out a column that this names."""
         decoders = _decoders(cls)  # type: ignore[arg-type]  # mypy takes a class for unhashable
+        if missing := decoders.keys() - row.keys():
+            raise VersionMismatch(
+                f"the database is older than this package: it has no {', '.join(sorted(missing))}",
+                hint=MIGRATE,
+            )
         return cls(**{name: decode(row[name]) for name, decode in decoders.items()})

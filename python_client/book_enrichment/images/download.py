@@ -100,11 +100,13 @@ class Downloader:
             "Accept": "image/*",
             "Accept-Encoding": "identity",
         }
+        self._is_unknown = contact is None
         self.resolve = resolve
         self.stand_in = httpx.URL(stand_in) if stand_in else None
 
     def introduce(self, contact: str | None) -> None:
         """Who asks from now on."""
+        self._is_unknown = not contact
         self.headers["User-Agent"] = agent_of(contact)
 
     async def download(
@@ -119,6 +121,8 @@ class Downloader:
 
         Raises CoverRefused, ProviderUnavailable (for the provider called `name`) or NotPermitted.
         """
+        if self._is_unknown:
+            raise NotPermitted  # the contact came after its asker had looked: with the next look it is there
         if not self.headers["User-Agent"]:
             raise ProviderUnavailable(name, "identify", NO_ADDRESS)
         here = checked_url(url, hosts)

@@ -25,6 +25,7 @@ from book_enrichment.migrate.tables import Connection, exists
 
 ONE_AT_A_TIME = 7_220_419  # advisory lock: two people migrating the same project take turns
 RAISED_BY_HAND = "00000"  # the SQLSTATE of a notice that no part of Postgres itself has raised
+DEADLOCKS = 4  # that a step comes again after
 LOCK_SECONDS = 30  # for a table somebody holds; an ALTER that waits longer would stop the app's reads
 
 Say = Callable[[str], None]
@@ -310,7 +311,18 @@ def step_transaction(connection: Connection, what: str) -> Iterator[None]:
 
 
 def _apply(connection: Connection, step: Step, say: Say) -> bool:
-    """Applies a step that is missing; whether it was."""
+    """Applies a step that is missing; whether it was. Beside readers and workers Postgres may choose the step
+    to end a deadlock; it comes again, since nothing of it is left."""
+    for _ in range(DEADLOCKS):
+        try:
+            return _apply_once(connection, step, say)
+        except MigrationError as error:
+            if not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                raise
+    return _apply_once(connection, step, say)
+
+
+def _apply_once(connection: Connection, step: Step, say: Say) -> bool:
     with step_transaction(connection, step.name):
         if step.version in look(connection).names:
             return False

@@ -122,13 +122,25 @@ def schema_files() -> dict[str, str]:
 
 def host_columns() -> list[tuple[str, str]]:
     """The columns of the library's tables that we read or write, as the function of that name lists them, but
-    for the three we add to works."""
+    for those that a step adds."""
     filled = [(f"{row['field'].partition('.')[0]}s", row["column"]) for row in read_registry()]
     listed = re.findall(
         r"^        \('(\w+)', '([a-z0-9_ ]+)'\)", schema_files()["80_operating/installation"], re.MULTILINE
     )
-    read = [(table, column) for table, columns in listed for column in columns.split()]
-    return [(table, column) for table, column in read if "enrich" not in column] + filled
+    read = [(table, column) for table, columns in listed for column in columns.split()] + filled
+    return [place for place in read if place not in columns_brought()]
+
+
+def columns_brought() -> set[tuple[str, str]]:
+    """The columns of the library's tables that a step adds where a host has none: the three of works, and
+    those of later fields."""
+    added = re.compile(r"alter table public\.(\w+)((?:\s+add column if not exists \w+[^;,]*,?)+);")
+    return {
+        (table, column)
+        for step in released_steps()
+        for table, columns in added.findall(step.text)
+        for column in re.findall(r"add column if not exists (\w+)", columns)
+    }
 
 
 def definition() -> str:

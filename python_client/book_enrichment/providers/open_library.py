@@ -82,15 +82,19 @@ class OpenLibrary:
         timeouts: Timeouts | None = None,
     ) -> None:
         self.keys_per_call = keys_per_call
+        self._is_unknown = contact is None
         agent = "" if contact is None else user_agent(contact)
         self._http = Guarded(client, self.name, base_url, agent, timeouts or Timeouts())
 
     def introduce(self, contact: str | None) -> None:
         """Who asks from now on."""
+        self._is_unknown = not contact
         self._http.headers["User-Agent"] = agent_of(contact)
 
     async def answers(self, lookups: Iterable[Lookup], permit: Permit) -> AsyncIterator[Answer]:
         """See `Provider.answers`. One call per 25 ISBNs, one per 25 that it did not show, one per title."""
+        if self._is_unknown:
+            return  # the contact came after its asker had looked: with the next look it is there
         if not self._http.headers["User-Agent"]:
             raise self._http.trouble("identify", NO_ADDRESS)
         asked = {(lookup.kind, lookup.key): lookup for lookup in lookups if lookup.provider == self.name}

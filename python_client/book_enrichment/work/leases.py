@@ -52,6 +52,10 @@ class Lease:
         """Seconds since the first claim was asked for."""
         return time.monotonic() - self.began_at
 
+    def allows_a_claim(self) -> bool:
+        """Whether there is time for more rows: what is claimed late leaves the first of them too little."""
+        return self.held() <= self.life / 4
+
     def allows_a_call(self, wait: float = 0.0) -> bool:
         """Whether a call that begins in `wait` seconds ends in time. Half of a short life is there for calls
         in any case, or nothing would ever be asked."""

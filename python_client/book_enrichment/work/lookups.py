@@ -245,7 +245,7 @@ class Worker(Loop):
         """Claim until there are ISBNs for several full calls, or enough look-ups that cost a call each."""
         while self.providers and not self.stopped:
             room = self._room(batch)
-            if room <= 0:
+            if room <= 0 or (batch.rows and not batch.lease.allows_a_claim()):
                 return
             try:
                 fewer = room if self.batch_size is not None and room < self.batch_size else None

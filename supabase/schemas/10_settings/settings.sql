@@ -116,7 +116,7 @@ exception
     when check_violation then
         get stacked diagnostics broken_rule = constraint_name;
         perform enrichment.refuse(
-            'PT422', 'a setting cannot take that value: ' || enrichment.setting_rule(broken_rule),
+            'PT422', 'a setting cannot take that value: ' || coalesce(enrichment.setting_rule(broken_rule), sqlerrm),
             'call configure_enrichment() for what each setting means'
         );
     when not_null_violation or data_exception then

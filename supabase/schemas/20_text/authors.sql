@@ -1,4 +1,4 @@
--- Authors taken apart: a list into names, a name into the keys under which it may be printed. parse_authors is the door.
+-- Authors taken apart: a list into names, a name into the keys under which it may be printed. parse_authors is what others call.
 
 create type enrichment.author_parts as (
     names text [],        -- whole names

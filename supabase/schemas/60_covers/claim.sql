@@ -48,12 +48,12 @@ $$;
 comment on function enrichment.postpone_covers(timestamptz, text) is 'Up to 1,000 covers that are due wait until then, for that reason.';
 
 create function enrichment.room_for_covers()
-returns integer
+returns bigint
 language plpgsql stable set search_path = ''
 as $$
 begin
     return (
-        select ((s.cover_budget_bytes - u.bytes) / s.cover_image_bytes - under_way."rows")::integer
+        select (s.cover_budget_bytes - u.bytes) / s.cover_image_bytes - under_way."rows"
         from enrichment.settings as s
         cross join enrichment.cover_storage as u
         cross join lateral (

@@ -11,7 +11,7 @@ as $$
         ('enrichment-prune', '17 3 * * *', 'select count(*) from public.prune_enrichment()', interval '2 days')
 $$;
 comment on function enrichment.jobs() is
-'The jobs that pg_cron runs for us, and how long after its last run each is called late. Uninstalling knows them by their form: enrichment-…, and a call of a verb.';
+'The jobs that pg_cron runs for us, and how long after its last run each is called late.';
 
 create function enrichment.schedule_jobs()
 returns setof text

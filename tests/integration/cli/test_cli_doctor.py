@@ -1,6 +1,7 @@
 """The doctor: every broken setup we could think of gets the line that says what to do."""
 
 import json
+import os
 import uuid
 
 import jwt
@@ -143,7 +144,7 @@ def test_what_is_no_service_key_is_seen(by_http, monkeypatch, key) -> None:
 @pytest.mark.parametrize("transport", ["postgres", "postgrest"])
 def test_missing_migrations_are_told(invoke, stack, monkeypatch, transport) -> None:
     """A project where nobody has applied them yet."""
-    name = f"pytest_{uuid.uuid4().hex}"
+    name = f"pytest_{os.getpid()}_{uuid.uuid4().hex}"
     url = stack.create_database(name)
     try:
         if transport == "postgres":
@@ -158,7 +159,7 @@ def test_missing_migrations_are_told(invoke, stack, monkeypatch, transport) -> N
 
 def test_a_verb_that_is_missing_is_named(direct, stack, monkeypatch) -> None:
     """The database is older than the client."""
-    name = f"pytest_{uuid.uuid4().hex}"
+    name = f"pytest_{os.getpid()}_{uuid.uuid4().hex}"
     url = stack.create_database(name, template=stack.migrated_template())
     try:
         with psycopg.connect(url) as connection:
@@ -226,7 +227,7 @@ def test_the_transaction_pooler_is_noticed(invoke, monkeypatch) -> None:
 @pytest.fixture
 def bent(stack, monkeypatch):
     """`bent(statement)` runs it in a database of its own, to which DATABASE_URL points from then on."""
-    name = f"pytest_{uuid.uuid4().hex}"
+    name = f"pytest_{os.getpid()}_{uuid.uuid4().hex}"
     url = stack.create_database(name, template=stack.migrated_template())
 
     def bent(statement: str) -> None:

@@ -1,6 +1,7 @@
 """`migrate` and `uninstall`, as a person or a deploy script types them."""
 
 import json
+import os
 import uuid
 from collections.abc import Iterator
 
@@ -15,7 +16,7 @@ HEAD = len(released_steps())
 @pytest.fixture
 def project(stack, monkeypatch) -> Iterator[str]:
     """DATABASE_URL names a project of its own, in which nothing is installed; the address."""
-    name = f"pytest_{uuid.uuid4().hex}"
+    name = f"pytest_{os.getpid()}_{uuid.uuid4().hex}"
     url = stack.create_database(name)
     monkeypatch.setenv("DATABASE_URL", url)
     yield url

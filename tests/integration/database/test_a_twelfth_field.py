@@ -3,6 +3,7 @@ database made of the schema files, with one line more in the registry and one co
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +23,7 @@ LINE = {"field": FIELD, "column": "chapter_count", "type": "integer", "label": "
 LINE |= {"known_to": "googlebooks", "only_where": ""}
 ISBN = "9780439023481"
 
-READER = """
+PARSER = """
 insert into enrichment.providers (provider, "position", fills, rate_per_second, burst_size, tokens)
 values ('toybooks', 3, '{edition.chapters}', 1, 5, 5);
 update enrichment.providers set is_enabled = provider = 'toybooks';
@@ -43,7 +44,7 @@ def twelve(stack: Stack) -> Iterator[str]:
     files["15_fields/fields"] = field_functions.generated([*read_registry(), LINE])
     files["05_host/catalogue"] += "alter table public.editions add column chapter_count integer;\n"
     files["55_imports/rows"] += "alter table enrichment.import_rows add column chapters integer;\n"
-    name = "pytest_0_twelve"
+    name = f"pytest_{os.getpid()}_twelve"
     stack.drop_database(name)
     stack.create_database(name)
     load_schemas(stack.database_url(name), files)
@@ -82,7 +83,7 @@ class Library:
 
     def fill(self, chapters: object = 12) -> uuid.UUID:
         """Queues the book and lets the sweep fill it from a stored reply; answers the queue row."""
-        self.run(READER)
+        self.run(PARSER)
         (row,) = self.run(
             "select queue_id from enqueue_enrichment(array[%s], 'manual_bulk', %s)", self.work, self.reader
         )
@@ -139,7 +140,7 @@ def test_the_host_has_to_have_its_column(library) -> None:
 
 
 def test_what_a_reply_says_is_written_and_logged(library) -> None:
-    """From the reader by name through the candidate into the catalogue."""
+    """From the parser by name through the candidate into the catalogue."""
     row = library.fill()
     assert library.chapters() == 12
     (log,) = library.run(

@@ -15,6 +15,7 @@ from book_enrichment.errors import (
     Forbidden,
     Malformed,
     NotFound,
+    VersionMismatch,
     WrongState,
     error_for,
 )
@@ -225,8 +226,8 @@ def test_every_code_has_one_class() -> None:
 
 
 def test_a_record_is_read_by_column_name() -> None:
-    """A newer database may say more; one that says less is an error, not a None."""
+    """A newer database may say more; one that says less is too old for us, and not a None."""
     row = {"subject": "queue", "removed": 3, "added_in_2031": True}
     assert Pruned.from_row(row) == Pruned(subject="queue", removed=3)
-    with pytest.raises(KeyError):
+    with pytest.raises(VersionMismatch, match="has no removed"):
         Pruned.from_row({"subject": "queue"})

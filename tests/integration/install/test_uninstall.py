@@ -109,16 +109,17 @@ def test_what_the_host_built_on_us_is_not_torn_down(make_host) -> None:
 
 
 def test_the_jobs_go_too(cron_stack) -> None:
-    """With pg_cron: our three jobs are unscheduled, also one that was given an argument; jobs of the host's
-    are not, whatever their name. (Tried in a transaction that is then rolled back.)"""
+    """With pg_cron: our three jobs are unscheduled, also one whose command was changed; jobs of the host's
+    are not, whatever they are called and do. (Tried in a transaction that is then rolled back.)"""
     jobs = "select jobname from cron.job order by 1"
     with psycopg.connect(cron_stack.database_url()) as connection:
         connection.execute("select cron.schedule('host-nightly', '0 3 * * *', 'select 1')")
         installed = [name for (name,) in connection.execute(jobs).fetchall()]
         assert installed == ["enrichment-prune", "enrichment-reset-stale", "enrichment-sweep", "host-nightly"]
-        connection.execute("select cron.schedule('enrichment-report', '0 3 * * *', 'select 1')")
-        fewer = "select count(*) from public.sweep_enrichment(100)"
+        news = "select count(*) from public.enqueue_enrichment('{}', 'post_import')"
+        connection.execute("select cron.schedule('enrichment-of-new-books', '0 3 * * *', %s)", [news])
+        fewer = "select count(*) from sweep_enrichment(100)"
         connection.execute("select cron.schedule('enrichment-sweep', '* * * * *', %s)", [fewer])
         connection.execute(UNINSTALL)
-        assert connection.execute(jobs).fetchall() == [("enrichment-report",), ("host-nightly",)]
+        assert connection.execute(jobs).fetchall() == [("enrichment-of-new-books",), ("host-nightly",)]
         connection.rollback()

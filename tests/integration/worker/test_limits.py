@@ -77,6 +77,29 @@ async def test_a_worker_with_a_slow_provider_keeps_its_claims(
     assert {(row["is_open"], row["attempt_count"]) for row in await queue()} == {(False, 1)}
 
 
+async def test_rows_that_are_slow_to_claim_leave_time_for_their_calls(
+    worker, add_books, connect, library, clock, monkeypatch
+) -> None:
+    """Claims live two minutes, and each takes 20 s to get: after two there is still time to ask, after four
+    there would be none, round after round."""
+    await add_books({letter: f"A Book Called {letter}" for letter in "abcdefgh"})
+    await (await connect()).execute(
+        "update enrichment.settings set stale_after_seconds = 120, batch_size = 1"
+    )
+    claim, claims_before_a_call = worker.database.claim_enrichment, []
+
+    async def slow(*arguments: Any) -> Any:
+        clock.seconds += 20
+        if not library.calls:
+            claims_before_a_call.append(arguments)
+        return await claim(*arguments)
+
+    monkeypatch.setattr(worker.database, "claim_enrichment", slow)
+    await worker.run(drain=True, patience=5)
+    assert len(claims_before_a_call) == 2
+    assert library.calls
+
+
 async def test_when_the_bucket_runs_dry_the_rest_goes_back_in_line(
     worker, add_books, queue, connect, library
 ) -> None:

@@ -53,6 +53,28 @@ async def test_a_contact_that_is_set_meanwhile_is_used_at_once(settings, add_boo
     assert all("shelf@readers.dev" in call["user_agent"] for call in library.calls)
 
 
+async def test_a_contact_that_comes_between_look_and_claim_pauses_nobody(
+    settings, add_books, library, connect, monkeypatch
+) -> None:
+    """The rows that waited for it are claimed by a worker that has not heard of it: they come again, and the
+    provider is not said to have refused us."""
+    await add_books()
+    async with open_worker(without_contact(settings)) as worker:
+        sweep, claimed_first = worker.database.sweep_enrichment, asyncio.Event()
+
+        async def sweeping() -> Any:
+            if not claimed_first.is_set():
+                claimed_first.set()
+                await configure(connect, contact="shelf@readers.dev")
+            return await sweep()
+
+        monkeypatch.setattr(worker.database, "sweep_enrichment", sweeping)
+        stats = await worker.run(drain=True, patience=5)
+    assert (stats.covers, stats.failed) == (4, 0)
+    query = "select paused_reason from enrichment.providers where provider = 'openlibrary'"
+    assert await (await (await connect()).execute(query)).fetchall() == [{"paused_reason": None}]
+
+
 async def test_nobody_is_asked_in_the_name_of_a_contact_that_is_none(
     settings, add_books, queue, library, connect
 ) -> None:

@@ -13,6 +13,9 @@ begin
     elsif not exists (select from enrichment.schema_versions as v where v.version = 2) then
         raise exception 'book enrichment is not at version 2 here: apply the steps in their order';
     end if;
+    -- Whoever is at work goes first, and whoever comes meanwhile waits before it holds anything: in the order in which rows are written.
+    lock table public.enrichment_queue, public.enrichment_audit_log, enrichment.cover_queue, enrichment.stored_covers
+        in access exclusive mode;
 end
 $$;
 
@@ -128,7 +131,7 @@ exception
     when check_violation then
         get stacked diagnostics broken_rule = constraint_name;
         perform enrichment.refuse(
-            'PT422', 'a setting cannot take that value: ' || enrichment.setting_rule(broken_rule),
+            'PT422', 'a setting cannot take that value: ' || coalesce(enrichment.setting_rule(broken_rule), sqlerrm),
             'call configure_enrichment() for what each setting means'
         );
     when not_null_violation or data_exception then
@@ -3479,12 +3482,12 @@ $$;
 comment on function enrichment.postpone_covers(timestamptz, text) is 'Up to 1,000 covers that are due wait until then, for that reason.';
 
 create function enrichment.room_for_covers()
-returns integer
+returns bigint
 language plpgsql stable set search_path = ''
 as $$
 begin
     return (
-        select ((s.cover_budget_bytes - u.bytes) / s.cover_image_bytes - under_way."rows")::integer
+        select (s.cover_budget_bytes - u.bytes) / s.cover_image_bytes - under_way."rows"
         from enrichment.settings as s
         cross join enrichment.cover_storage as u
         cross join lateral (
@@ -4364,7 +4367,7 @@ as $$
 $$;
 
 comment on function enrichment.jobs() is
-'The jobs that pg_cron runs for us, and how long after its last run each is called late. Uninstalling knows them by their form: enrichment-…, and a call of a verb.';
+'The jobs that pg_cron runs for us, and how long after its last run each is called late.';
 
 create or replace function enrichment.schedule_jobs()
 returns setof text
@@ -4741,4 +4744,4 @@ from public, anon, authenticated, service_role;
 reset check_function_bodies;
 
 insert into enrichment.schema_versions (version, name, checksum, works_with, brought) values
-(3, '20261128042423_write_shapes_once', 'aa5f1f553e6d9827ad688e9d3bc42fe9208cf4d13ca9b1e3053fda2467ac10ed', 1, '{}');
+(3, '20261128051213_write_shapes_once', '2f6f3330c4acb296e74056307c25633407c6d4f971bef9c5b878d670ddba0043', 1, '{}');

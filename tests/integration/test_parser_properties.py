@@ -1,7 +1,7 @@
 """Whatever a reply holds, reading it raises nothing and gives only values that fit our columns.
 
 Hypothesis writes the replies: any JSON at all, and records of the shapes the providers send with some of
-their values replaced, always the same 150. EXAMPLES=3000 tries so many others. The readers run in a real
+their values replaced, always the same 150. EXAMPLES=3000 tries so many others. The parsers run in a real
 database.
 """
 
