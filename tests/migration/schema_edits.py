@@ -17,6 +17,12 @@ create table enrichment.schema_versions (
     version int, name text, checksum text, works_with int, brought text[]
 );
 
+-- What every step locks.
+create table public.enrichment_queue ();
+create table public.enrichment_audit_log ();
+create table enrichment.cover_queue ();
+create table enrichment.stored_covers ();
+
 create type enrichment.pair as (one text, two text);
 create type enrichment.mood as enum ('good', 'bad');
 comment on type enrichment.mood is 'How it is.';
