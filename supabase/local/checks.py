@@ -225,6 +225,7 @@ def lowest() -> list[str]:
         "tests/unit",
         "tests/integration",
         "--ignore=tests/integration/end_to_end",
+        "--ignore=tests/integration/test_bodies.py",
         "tests/api",
         "--ignore=tests/api/test_schema.py",
         "--ignore=tests/api/test_matrix.py",
