@@ -7,10 +7,9 @@ API, command line and page take names, labels and order from here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-LIST = Path(__file__).with_name("data") / "fields.tsv"
+from book_enrichment.lists import read_list
 
 Kind = Literal["image", "text", "year", "date", "isbn", "language", "word", "number", "minutes"]
 
@@ -31,8 +30,7 @@ class FillableField:
 
 def read_registry() -> list[dict[str, Any]]:
     """Each field's line by column name; a - there is an empty text."""
-    text = LIST.read_text(encoding="utf-8")
-    _, columns, *lines = [line.split("\t") for line in text.splitlines()]
+    columns, *lines = read_list("fields")
     return [
         {column: "" if value == "-" else value for column, value in zip(columns, line, strict=True)}
         for line in lines

@@ -6,21 +6,12 @@ may carry a word that is not on the list, from a worker or a version that is not
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
-from pathlib import Path
 
-LIST = Path(__file__).with_name("data") / "reasons.tsv"
+from book_enrichment.lists import read_list
 
-
-def _sentences() -> dict[str, str]:
-    with LIST.open(encoding="utf-8", newline="") as lines:
-        next(lines)  # what the list is for
-        rows = csv.reader(lines, "excel-tab", quoting=csv.QUOTE_NONE)
-        return {word: sentence for word, sentence, _ in rows}
-
-
-REASONS = _sentences()
+LINES = read_list("reasons")
+REASONS = {word: sentence for word, sentence, _ in LINES}
 """Each word and what it means to a reader."""
 
 

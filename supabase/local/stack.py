@@ -275,10 +275,10 @@ class Stack:
         return False
 
     def _stop(self) -> bool:
-        services = [
+        stopped = [
             self._rest(folder.name.removeprefix("rest-")).stop() for folder in self.folder.glob("rest-*")
         ]
-        return self.cluster.stop() or any(services)
+        return self.cluster.stop() or any(stopped)
 
     def _create(self) -> None:
         say(f"Making a new Postgres cluster for stack {self.name} ...")
@@ -373,8 +373,8 @@ def project_variable(name: str) -> str | None:
 
 def refuse_foreign_project(what: str) -> None:
     """Raises PlatformError if SUPABASE_URL or DATABASE_URL point to anything but a stack of this clone."""
-    services = [*LOCAL.glob("*/rest-*/port"), *LOCAL.glob("*/postgres_port")]
-    ports = {int(file.read_text()) for file in services}
+    files = [*LOCAL.glob("*/rest-*/port"), *LOCAL.glob("*/postgres_port")]
+    ports = {int(file.read_text()) for file in files}
     for variable in ("SUPABASE_URL", "DATABASE_URL"):
         address = project_variable(variable)
         if address is None:

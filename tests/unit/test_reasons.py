@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from book_enrichment.reasons import LIST, REASONS, explained
+from book_enrichment.reasons import LINES, REASONS, explained
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "python_client" / "book_enrichment"
@@ -166,8 +166,7 @@ def test_the_page_about_states_has_the_list() -> None:
     """Word, sentence and when it ends, in its order."""
     page = (ROOT / "supabase" / "docs" / "states.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if re.match(r"\| `\w+` \| [A-Z]", line)]
-    listed = [line.split("\t") for line in LIST.read_text(encoding="utf-8").splitlines()[1:]]
-    assert rows == [f"| `{word}` | {sentence} | {ends} |" for word, sentence, ends in listed]
+    assert rows == [f"| `{word}` | {sentence} | {ends} |" for word, sentence, ends in LINES]
 
 
 @pytest.mark.parametrize(("word", "sentence"), REASONS.items(), ids=REASONS)

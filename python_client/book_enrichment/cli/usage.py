@@ -17,14 +17,8 @@ from book_enrichment.cli.common import (
     print_json,
     spelled,
 )
-from book_enrichment.cli.showing import (
-    megabytes,
-    meter,
-    reason_lines,
-)
-from book_enrichment.database.records import (
-    UsageLine,
-)
+from book_enrichment.cli.showing import megabytes, meter, reason_lines
+from book_enrichment.database.records import UsageLine
 
 
 @app.command(rich_help_panel=LOOKING, epilog="Example: book-enrichment usage   or   … usage --json")

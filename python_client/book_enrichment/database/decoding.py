@@ -73,9 +73,13 @@ class Record:
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Read by column name. VersionMismatch where the database leaves out a column that this names."""
         decoders = _decoders(cls)  # type: ignore[arg-type]  # mypy takes a class for unhashable
-        if missing := decoders.keys() - row.keys():
+        try:
+            return cls(**{name: decode(row[name]) for name, decode in decoders.items()})
+        except KeyError:
+            missing = decoders.keys() - row.keys()
+            if not missing:
+                raise
             raise VersionMismatch(
                 f"the database is older than this package: it has no {', '.join(sorted(missing))}",
                 hint=MIGRATE,
-            )
-        return cls(**{name: decode(row[name]) for name, decode in decoders.items()})
+            ) from None
